@@ -1,0 +1,147 @@
+"""The one record that use, training and scoring share: what may be looked at, what is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xinpaint.errors import SchemaError
+
+#: Provenance codes, the same everywhere.
+OUTSIDE, OBSERVED, FILLED, NOT_FILLED, READ_FAILED = 0, 1, 2, 3, 4
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One gap-filling task on a small dense array.
+
+    Parameters
+    ----------
+    values : float32 ``[t b y x]``
+        Pixel values in any unit. What lies outside `context` is never read.
+    context : bool ``[t b y x]``
+        May be looked at. Its values must be finite.
+    target : bool ``[t b y x]``
+        Is wanted. Never true where `context` is.
+    days : float64 ``[t]``
+        Days since 1970-01-01 (or any common origin).
+    origin : (int, int)
+        ``(y, x)`` index of the first pixel in the array the task was cut from.
+
+    Raises
+    ------
+    SchemaError
+        Where shapes disagree or a pixel is both context and target.
+    """
+
+    values: NDArray[np.float32]
+    context: NDArray[np.bool_]
+    target: NDArray[np.bool_]
+    days: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
+    origin: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 4:
+            raise SchemaError(f"a Task needs values [t b y x]; found {self.values.ndim} dims")
+        for name in ("context", "target"):
+            part = getattr(self, name)
+            if part.shape != self.values.shape or part.dtype != np.bool_:
+                raise SchemaError(
+                    f"{name} must be bool of shape {self.values.shape}; "
+                    f"found {part.dtype} {part.shape}"
+                )
+        if len(self.days) != self.values.shape[0]:
+            raise SchemaError(f"{self.values.shape[0]} dates but {len(self.days)} days")
+        if np.any(self.context & self.target):
+            raise SchemaError("a pixel cannot be context and target at once")
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """``(t, b, y, x)``."""
+        return self.values.shape  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, eq=False)
+class Fill:
+    """A method's answer, same shape as the task; NaN = "I do not know".
+
+    Parameters
+    ----------
+    mean : float32 ``[t b y x]``
+        Read only under the task's target.
+    std : float32 ``[t b y x]`` or None
+        One standard deviation, ≥ 0, never NaN where `mean` is finite; None where a method has none.
+    """
+
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Composed:
+    """Original and fill put together: values in the original's dtype, std float32, provenance uint8."""
+
+    values: NDArray[Any]
+    std: NDArray[np.float32] | None
+    provenance: NDArray[np.uint8]
+
+
+def compose(
+    original: NDArray[Any], task: Task, fill: Fill, *, nodata: float | None = None
+) -> Composed:
+    """Lay a fill under the observed pixels; these come back bit for bit.
+
+    Parameters
+    ----------
+    original : any real dtype ``[t b y x]``
+        The array as the user gave it, not the task's float32 copy.
+    task, fill : Task, Fill
+        Same shape as `original`.
+    nodata : float, optional
+        The value that says "missing" in an integer array; a filled pixel never takes it.
+
+    Returns
+    -------
+    Composed
+        `values`: original, with finite answers at the target (rounded and clipped for integers);
+        a target the method could not answer keeps `nodata` (or NaN). `std`: 0 where observed,
+        NaN where neither observed nor filled; integers add the rounding's variance, step²/12.
+    """
+    filled = task.target & np.isfinite(fill.mean)
+    missing = ~task.context & ~filled
+    values = original.copy()
+    values[filled] = _cast(fill.mean[filled], original.dtype, nodata)
+    is_integer = np.issubdtype(original.dtype, np.integer)
+    if not is_integer:
+        values[task.target & ~filled] = np.nan
+    elif nodata is not None:
+        values[task.target & ~filled] = nodata
+    provenance = np.full(original.shape, OUTSIDE, np.uint8)
+    provenance[task.context] = OBSERVED
+    provenance[task.target] = NOT_FILLED
+    provenance[filled] = FILLED
+    std = None
+    if fill.std is not None:
+        spread = fill.std.astype(np.float32)
+        if is_integer:
+            spread = np.sqrt(spread**2 + np.float32(1 / 12))
+        std = np.where(filled, spread, np.float32(0))
+        std[missing] = np.nan
+    return Composed(values, std, provenance)
+
+
+def _cast(mean: NDArray[np.float32], dtype: np.dtype[Any], nodata: float | None) -> NDArray[Any]:
+    """Round and clip to an integer dtype, stepping off nodata towards the unrounded mean."""
+    if not np.issubdtype(dtype, np.integer):
+        return mean.astype(dtype)
+    info = np.iinfo(dtype)
+    exact = mean.astype(np.float64)
+    whole = np.clip(np.rint(exact), info.min, info.max)
+    if nodata is not None:
+        hit = whole == nodata
+        step = np.where((exact >= nodata) & (nodata < info.max) | (nodata <= info.min), 1.0, -1.0)
+        whole = np.where(hit, whole + step, whole)
+    return whole.astype(dtype)

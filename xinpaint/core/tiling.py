@@ -1,0 +1,83 @@
+"""Halos and tiles: how far a method looks, what is read for what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+
+@dataclass(frozen=True)
+class Halo:
+    """How far a method looks beyond a tile, in dates and pixels; None = the whole axis."""
+
+    t: int | None = 0
+    y: int | None = 0
+    x: int | None = 0
+
+    def union(self, other: Halo) -> Halo:
+        """The smallest halo that covers both."""
+
+        def wider(a: int | None, b: int | None) -> int | None:
+            return None if a is None or b is None else max(a, b)
+
+        return Halo(wider(self.t, other.t), wider(self.y, other.y), wider(self.x, other.x))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One piece of an array along ``(t, y, x)``.
+
+    Parameters
+    ----------
+    core : tuple of (start, stop)
+        What is written, in indices of the whole array.
+    padded : tuple of (start, stop)
+        What is read: the core widened by the halo, cut at the array's edge.
+    """
+
+    core: tuple[tuple[int, int], ...]
+    padded: tuple[tuple[int, int], ...]
+
+    @property
+    def write(self) -> tuple[slice, ...]:
+        """Slices of the core in the whole array."""
+        return tuple(slice(a, b) for a, b in self.core)
+
+    @property
+    def read(self) -> tuple[slice, ...]:
+        """Slices of the padded piece in the whole array."""
+        return tuple(slice(a, b) for a, b in self.padded)
+
+    @property
+    def trim(self) -> tuple[slice, ...]:
+        """Slices that cut the core out of the padded piece."""
+        return tuple(
+            slice(c[0] - p[0], c[1] - p[0]) for c, p in zip(self.core, self.padded, strict=True)
+        )
+
+
+def tiles(shape: tuple[int, ...], block: tuple[int, ...], halo: Halo) -> Iterator[Tile]:
+    """Cut ``(t, y, x)`` of `shape` into tiles of at most `block`, each widened by `halo`.
+
+    Every pixel is in exactly one core; a halo of None reads (and computes) the whole axis.
+
+    Examples
+    --------
+    >>> [tile.padded[1] for tile in tiles((1, 5, 2), (1, 3, 2), Halo(0, 1, 1))]
+    [(0, 4), (2, 5)]
+    """
+    reaches = (halo.t, halo.y, halo.x)
+    axes = []
+    for size, step, reach in zip(shape, block, reaches, strict=True):
+        step = size if reach is None else max(1, min(step, size))
+        pieces = [(a, min(a + step, size)) for a in range(0, size, max(step, 1))]
+        axes.append([(p, _widen(p, reach, size)) for p in pieces])
+    for corner in product(*axes):
+        yield Tile(tuple(c for c, _ in corner), tuple(p for _, p in corner))
+
+
+def _widen(piece: tuple[int, int], reach: int | None, size: int) -> tuple[int, int]:
+    if reach is None:
+        return (0, size)
+    return (max(0, piece[0] - reach), min(size, piece[1] + reach))

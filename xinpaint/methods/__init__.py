@@ -1,0 +1,1 @@
+"""One file a method, all behind :class:`xinpaint.methods.base.Filler`."""
