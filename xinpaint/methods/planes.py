@@ -1,0 +1,102 @@
+"""What the methods of space alone share: planes scaled to their context, holes never read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xinpaint.core.task import Fill, Task
+from xinpaint.core.tiling import Halo
+from xinpaint.errors import MethodError
+
+#: Scaled planes float32 ``[n y x]``, their one context and one target bool ``[y x]`` -> answers.
+Solve = Callable[[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.floating]]
+
+
+def fill_planes(task: Task, solve: Solve) -> Fill:
+    """Fill each date and band by itself, in 0 to 1 of its own context.
+
+    Planes of one date with the same context go to `solve` together. Scaling makes the answer the
+    same in any unit; a constant (0.5) under everything that is not context keeps secrets secret.
+
+    Parameters
+    ----------
+    task : Task
+        Any unit.
+    solve : callable
+        Gets planes float32 ``[n y x]`` in 0 to 1, context and target bool ``[y x]``; answers
+        ``[n y x]`` with NaN where it does not know. Called only where both are not empty.
+
+    Returns
+    -------
+    Fill
+        NaN outside the target and in planes without context.
+    """
+    mean = np.full(task.shape, np.nan, np.float32)
+    for date in range(task.shape[0]):
+        groups: dict[bytes, list[int]] = {}
+        for band in range(task.shape[1]):
+            context = task.context[date, band]
+            if context.any() and task.target[date, band].any():
+                groups.setdefault(np.packbits(context).tobytes(), []).append(band)
+        for bands in groups.values():
+            context = task.context[date, bands[0]]
+            target = task.target[date, bands]
+            planes, low, width = _scaled(task.values[date, bands], context)
+            answer = solve(planes, context, target.any(axis=0))
+            native = low + width * answer.astype(np.float64)
+            mean[date, bands] = np.where(target, native, np.nan)
+    return Fill(mean)
+
+
+def _scaled(
+    values: NDArray[np.float32], context: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]:
+    """Planes in 0 to 1 of their context (0 throughout where it is flat), its low and width."""
+    seen = values[:, context].astype(np.float64)
+    low = seen.min(axis=1)
+    width = seen.max(axis=1) - low
+    planes = np.full(values.shape, 0.5, np.float32)
+    planes[:, context] = (seen - low[:, None]) / np.where(width > 0, width, 1.0)[:, None]
+    return planes, low[:, None, None], width[:, None, None]
+
+
+def halo_of(reach: int | None) -> Halo:
+    """The halo of a method of space alone: `reach` pixels, or the whole plane."""
+    return Halo(0, reach, reach)
+
+
+def approximate(reach: int | None) -> dict[str, str]:
+    """What the output says of itself where a method of unlimited reach was given a limit."""
+    if reach is None:
+        return {}
+    return {"approximate": f"looks no further than {reach} pixels beyond a tile"}
+
+
+def check_number(method: str, option: str, value: float, *, least: float) -> None:
+    """Refuse an option that is no finite number of at least `least`.
+
+    Raises
+    ------
+    MethodError
+        Names the method, the option and what was given.
+    """
+    is_number = isinstance(value, (int, float, np.integer, np.floating))
+    if isinstance(value, bool) or not is_number or not np.isfinite(value) or value < least:
+        raise MethodError(f"{method}({option}={value!r}): give a number of at least {least:g}")
+
+
+def check_reach(method: str, reach: int | None) -> None:
+    """Refuse a reach that is neither None nor a whole number of pixels.
+
+    Raises
+    ------
+    MethodError
+        Names the method and what was given.
+    """
+    if reach is None:
+        return
+    if isinstance(reach, bool) or not isinstance(reach, (int, np.integer)) or reach < 0:
+        raise MethodError(f"{method}(reach={reach!r}): give whole pixels, or None for no limit")
