@@ -1,0 +1,51 @@
+# Every target sets up what it needs in .venv and reuses it afterwards.
+PYTHON ?= python3
+JOBS ?= 2
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+
+.PHONY: demo test slow check bench docs clean
+.DEFAULT_GOAL := test
+
+demo: .venv/.stamp
+	$(BIN)/python examples/demo.py
+
+test: .venv/.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+
+slow: .venv/.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -m slow
+
+check: .venv/.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.stamp
+	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.quality
+
+docs: .venv/.stamp-docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+.venv/.stamp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "xinpaint needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@test -x $(BIN)/python || echo "setting up .venv (once, a few minutes)"
+	@test -x $(BIN)/python || { $(PYTHON) -c 'import ensurepip' 2>/dev/null && $(PYTHON) -m venv .venv; } \
+	  || { $(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m venv --without-pip .venv \
+	       && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } \
+	  || { rm -rf .venv; echo "cannot make .venv: this Python has neither ensurepip nor pip." >&2; \
+	       echo "On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PIP) torch
+	$(PIP) -e ".[train,test]"
+	@touch $@
+
+.venv/.stamp-docs: .venv/.stamp
+	$(PIP) -e ".[docs]"
+	@touch $@
+
+clean:
+	rm -rf .venv build dist docs/_build docs/generated .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
