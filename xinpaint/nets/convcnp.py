@@ -1,0 +1,139 @@
+"""The default net: a ConvCNP on the grid for any set of bands, blind to radiometric units.
+
+Set convolution of each band's context (signal, density) → a U-Net whose filters are the same for
+every band and which exchanges what it sees between bands by a mean over them (deep sets: any
+number of bands, any order) → a Gaussian per pixel (Gordon et al. 2020; Zaheer et al. 2017).
+No statistic over a tile, batch or image: the reach is finite and known (:attr:`ConvCNP.reach`).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xinpaint.nets.setconv import SetConv, local_statistics
+
+STRIDE = 8
+
+
+class Block(nn.Module):
+    """Residual block on each band, with a branch that is shared by all bands of an image."""
+
+    def __init__(self, width: int, shared: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.gather = nn.Conv2d(width, shared, 3, padding=1) if shared else None
+        self.spread = nn.Conv2d(shared, width, 1) if shared else None
+        nn.init.normal_(self.second.weight, std=0.01)
+
+    def forward(self, x: Tensor, bands: int) -> Tensor:
+        """``[n·bands width y x]`` in and out."""
+        y = self.first(x)
+        if self.gather is not None and self.spread is not None:
+            pooled = x.unflatten(0, (-1, bands)).mean(1)
+            told = self.spread(F.relu(self.gather(pooled)))
+            y = (y.unflatten(0, (-1, bands)) + told[:, None]).flatten(0, 1)
+        return x + self.second(F.relu(y))
+
+
+class ConvCNP(nn.Module):
+    """Conditional neural process on the grid.
+
+    Parameters
+    ----------
+    widths : (int, int, int)
+        Channels a band at 1/2, 1/4 and 1/8 of the resolution.
+    shared : (int, int, int)
+        Channels of the branch shared by all bands at each of these levels; 0 = none.
+    radius : int
+        The local statistics reach 2·radius pixels.
+    far : int
+        A pixel without context in that reach is scaled by statistics reaching 2·far pixels.
+    """
+
+    stride = STRIDE
+
+    def __init__(
+        self,
+        widths: tuple[int, int, int] = (32, 48, 80),
+        shared: tuple[int, int, int] = (0, 48, 96),
+        radius: int = 6,
+        far: int = 32,
+    ) -> None:
+        super().__init__()
+        w0, w1, w2 = widths
+        self.radius, self.far = radius, far
+        self.setconv = SetConv(5)
+        self.stem = nn.Conv2d(16, w0, 3, padding=1)
+        self.enter0 = Block(w0, shared[0])
+        self.down1 = nn.Conv2d(w0 + 2, w1, 2, stride=2)
+        self.enter1 = Block(w1, shared[1])
+        self.down2 = nn.Conv2d(w1 + 2, w2, 2, stride=2)
+        self.deep = Block(w2, shared[2])
+        self.up1 = nn.ConvTranspose2d(w2, w1, 2, stride=2)
+        self.leave1 = Block(w1, shared[1])
+        self.up0 = nn.ConvTranspose2d(w1, w0, 2, stride=2)
+        self.leave0 = Block(w0, shared[0])
+        self.head = nn.Conv2d(w0, 8, 1)
+        self.temperature: Tensor
+        self.register_buffer("temperature", torch.ones(()))
+
+    @property
+    def reach(self) -> int:
+        """How many pixels away context can change an answer: statistics + set convolution + trunk."""
+        trunk = 2 * (1 + 2 + 2) + 4 * (2 + 2) + 8 * 2 + (STRIDE - 1)
+        return max(2 * self.radius + 2 + trunk, 2 * self.far)
+
+    def forward(self, values: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of every pixel, in the unit of `values`.
+
+        Parameters
+        ----------
+        values, context : float32 ``[n b y x]``
+            y and x multiples of 8, aligned to the grid; values are read under context (1.0) only.
+
+        Returns
+        -------
+        mean, std : float32 ``[n b y x]``
+            NaN where no context is in reach.
+        """
+        values = torch.where(context > 0, values, torch.zeros_like(values))
+        mean, spread, _ = local_statistics(values, context, self.radius)
+        live = (spread > 0) & (context > 0)
+        z = torch.where(live, (values - mean) / torch.where(live, spread, torch.ones_like(spread)), 0.0)
+        offset, scale = self.trunk(z.clamp(-20, 20), context)
+        mean, spread = self._reach_far(values, context, mean, spread)
+        return mean + spread * offset, spread * scale * self.temperature
+
+    def _reach_far(
+        self, values: Tensor, context: Tensor, mean: Tensor, spread: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        lost = mean.isnan()
+        if not bool(lost.any()):
+            return mean, spread
+        wide_mean, wide_spread, _ = local_statistics(values, context, self.far)
+        return torch.where(lost, wide_mean, mean), torch.where(lost, wide_spread, spread)
+
+    def trunk(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Offset and scale in units of the local spread, from standardised context."""
+        n, bands, height, width = z.shape
+        z, context = z.reshape(n * bands, 1, height, width), context.reshape(-1, 1, height, width)
+        signal, density = self.setconv(z, context)
+        near = torch.cat([z, context, signal, density], 1)
+        near = F.pixel_unshuffle(near, 2).contiguous(memory_format=torch.channels_last)
+        x0 = self.enter0(F.relu(self.stem(near)), bands)
+        x1 = self.enter1(self.down1(torch.cat([x0, *_cells(z, context, 2)], 1)), bands)
+        x2 = self.deep(self.down2(torch.cat([x1, *_cells(z, context, 4)], 1)), bands)
+        x1 = self.leave1(x1 + self.up1(F.relu(x2)), bands)
+        x0 = self.leave0(x0 + self.up0(F.relu(x1)), bands)
+        out = F.pixel_shuffle(self.head(F.relu(x0)), 2).reshape(n, bands, 2, height, width)
+        out = out.float()  # in mixed precision only the trunk is coarse
+        return out[:, :, 0], 0.01 + F.softplus(out[:, :, 1])
+
+
+def _cells(z: Tensor, context: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """The set convolution on a coarser grid: mean of the context in each cell, and its density."""
+    density = F.avg_pool2d(context, size)
+    return F.avg_pool2d(z, size) / density.clamp_min(1e-6), density

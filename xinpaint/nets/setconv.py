@@ -1,0 +1,96 @@
+"""Set convolutions on the grid, and the local statistics that make units not matter.
+
+On a grid a ConvCNP's set convolution is an ordinary convolution of two channels: the density
+(where there is context) and the signal (the context's values), the second divided by the first
+(Gordon et al. 2020, "Convolutional conditional neural processes").
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+#: A spread this small against the mean is float32 rounding: the context is flat.
+FLAT = 2e-6
+
+
+def window_sum(x: Tensor, radius: int) -> Tensor:
+    """Sum of ``[n b y x]`` under a triangular window of reach 2·radius, zeros beyond the edge."""
+    if radius >= 16:  # wide windows: differences of running sums, in double so that none is lost
+        wide = x.double() if x.device.type != "mps" else x
+        for _ in range(2):
+            wide = _running_sum(_running_sum(wide, radius, -1), radius, -2)
+        return wide.to(x.dtype)
+    size = 2 * radius + 1
+    for _ in range(2):
+        x = F.avg_pool2d(x, (1, size), 1, (0, radius), divisor_override=1)
+        x = F.avg_pool2d(x, (size, 1), 1, (radius, 0), divisor_override=1)
+    return x
+
+
+def _running_sum(x: Tensor, radius: int, axis: int) -> Tensor:
+    """Sum over 2·radius + 1 neighbours along one axis."""
+    size = x.shape[axis]
+    total = F.pad(x.cumsum(axis), (1, 0) if axis == -1 else (0, 0, 1, 0))
+    place = torch.arange(size, device=x.device)
+    upper, lower = (place + radius + 1).clamp(max=size), (place - radius).clamp(min=0)
+    return total.index_select(axis, upper) - total.index_select(axis, lower)
+
+
+def local_statistics(values: Tensor, context: Tensor, radius: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Local mean and spread of the context around every pixel, with finite reach.
+
+    Parameters
+    ----------
+    values : float ``[n b y x]``
+        Zero outside the context.
+    context : float ``[n b y x]``
+        1 where observed, else 0.
+    radius : int
+        The window is triangular and reaches 2·radius pixels.
+
+    Returns
+    -------
+    mean, spread, density : float ``[n b y x]``
+        NaN mean and spread where no context is in reach; spread 0 where the context is flat.
+        Two-pass, and without any absolute constant: for a > 0, values → a·values + b gives
+        a·mean + b and a·spread.
+    """
+    density = window_sum(context, radius)
+    known = density > 0.5
+    weight = torch.where(known, density, torch.ones_like(density))
+    mean = window_sum(values, radius) / weight
+    residual = (values - mean) * context
+    shift = window_sum(residual, radius) / weight
+    mean = mean + shift
+    residual = (values - mean) * context
+    spread = (window_sum(residual * residual, radius) / weight).sqrt()
+    spread = torch.where(spread > FLAT * mean.abs(), spread, torch.zeros_like(spread))
+    nan = torch.full_like(mean, torch.nan)
+    return torch.where(known, mean, nan), torch.where(known, spread, nan), density
+
+
+class SetConv(nn.Module):
+    """Normalised set convolution with learned positive weights: signal and density channels.
+
+    Parameters
+    ----------
+    size : int
+        Side of the kernel, odd; the reach is size // 2 pixels.
+    """
+
+    def __init__(self, size: int = 5) -> None:
+        super().__init__()
+        axis = torch.arange(size, dtype=torch.float32) - size // 2
+        kernel = torch.exp(-0.5 * (axis[:, None] ** 2 + axis[None, :] ** 2))
+        self.kernel = nn.Parameter(kernel[None, None])
+
+    def forward(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Signal and density of ``z`` ``[m 1 y x]`` (zero outside `context`, of the same shape)."""
+        kernel = self.kernel.abs()
+        pad = kernel.shape[-1] // 2
+        density = F.conv2d(context, kernel, padding=pad)
+        signal = F.conv2d(z, kernel, padding=pad)
+        share = density / kernel.sum()
+        return signal / density.clamp_min(1e-6 * kernel.sum()) * (density > 0), share

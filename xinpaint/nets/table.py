@@ -1,0 +1,9 @@
+"""Nets by name: what a recipe or a weights card may ask for."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from xinpaint.nets.convcnp import ConvCNP
+
+NETS: dict[str, type[nn.Module]] = {"convcnp": ConvCNP}

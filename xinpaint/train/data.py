@@ -1,0 +1,164 @@
+"""Images and gaps from a data folder, and the random tasks cut from them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xinpaint.core import masks
+from xinpaint.core.metrics import stretch
+from xinpaint.errors import DataError
+
+Float = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One image: `values` float32 ``[b y x]`` stretched to 0–1 a band, `valid` bool ``[b y x]``."""
+
+    name: str
+    values: Float
+    valid: Bool
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Tasks of one step, float32 ``[n b y x]``: truth (stretched), context and target as 0/1."""
+
+    truth: Float
+    context: Float
+    target: Float
+
+
+def data_folder() -> Path:
+    """The folder named by ``XINPAINT_DATA``.
+
+    Raises
+    ------
+    DataError
+        If the variable is unset or names no folder.
+    """
+    found = os.environ.get("XINPAINT_DATA", "")
+    if not found or not Path(found).is_dir():
+        raise DataError(f"XINPAINT_DATA is {found!r}: set it to the folder with the training data")
+    return Path(found)
+
+
+def read_image(path: Path) -> Image:
+    """Read a GeoTIFF; nodata, non-finite and saturated-to-zero pixels are not valid."""
+    import rasterio
+
+    with rasterio.open(path) as source:
+        raw = source.read()
+        nodata = source.nodata
+    valid = np.isfinite(raw)
+    if nodata is not None:
+        valid &= raw != nodata
+    values = np.zeros(raw.shape, np.float32)
+    for k, band in enumerate(raw):
+        if not valid[k].any():
+            continue
+        lo, hi = stretch(band, valid[k])
+        values[k] = np.where(valid[k], (band.astype(np.float32) - lo) / (hi - lo), 0)
+    return Image(path.stem, np.clip(values, -1, 4), valid)
+
+
+def read_images(folder: Path, globs: tuple[str, ...]) -> list[Image]:
+    """All images below `folder`, sorted by name; quality layers (``*_qa``) are left out.
+
+    Raises
+    ------
+    DataError
+        If a pattern matches nothing.
+    """
+    images = []
+    for pattern in globs:
+        paths = [p for p in sorted(folder.glob(pattern)) if not p.stem.endswith("qa")]
+        if not paths:
+            raise DataError(f"nothing in {folder} matches {pattern!r}")
+        images += [read_image(p) for p in paths]
+    return images
+
+
+def read_masks(folder: Path, globs: tuple[str, ...]) -> Bool:
+    """Banks of real gaps, bool ``[n 256 256]``, true = missing (packed bits in ``.npz``)."""
+    paths = [p for pattern in globs for p in sorted(folder.glob(pattern))]
+    if not paths:
+        raise DataError(f"nothing in {folder} matches {globs}")
+    banks = [np.unpackbits(np.load(p)["mask"], axis=-1).astype(bool) for p in paths]
+    return np.concatenate(banks)
+
+
+def random_gap(bank: Bool, shape: tuple[int, int], rng: np.random.Generator) -> Bool:
+    """A gap pattern as training meets it: real, simulated, wide, cloudy or mixed."""
+    kind, seed = rng.random(), int(rng.integers(2**31))
+    if kind < 0.35:
+        gap = masks.transplant(bank, shape, seed=seed)
+    elif kind < 0.85:
+        width = 1.0 if kind < 0.72 else rng.uniform(1, 3)
+        place = rng.uniform(0.15, 1.0) if rng.random() < 0.5 else rng.uniform(0.85, 1.0)
+        gap = masks.scan_lines(shape, seed=seed, position=place, width=width)
+    else:
+        gap = masks.clouds(shape, seed=seed, fraction=rng.uniform(0.05, 0.4))
+        if rng.random() < 0.4:
+            gap |= masks.transplant(bank, shape, seed=seed)
+    return np.rot90(gap) if rng.random() < 0.25 and shape[0] == shape[1] else gap
+
+
+def sample(images: list[Image], bank: Bool, *, patch: int, batch: int, seed: list[int]) -> Batch:
+    """The tasks of one step; the same seed gives the same tasks.
+
+    Every task is a patch of some bands of one image, turned, mixed and bent in radiometry,
+    with a gap pattern laid over it: context = observed minus hidden, target = hidden.
+    """
+    rng = np.random.default_rng(seed)
+    bands = int(rng.choice([1, 2, 3, 4, 6], p=[0.2, 0.1, 0.3, 0.15, 0.25]))
+    weight = np.array([min(i.values[0].size, 160_000) for i in images]) ** 0.5
+    parts = []
+    for _ in range(max(1, batch // bands)):
+        image = images[rng.choice(len(images), p=weight / weight.sum())]
+        values, valid = _patch(image, bands, patch, rng)
+        gap = np.stack([random_gap(bank, (patch, patch), rng)] * bands)
+        if rng.random() < 0.1:
+            gap[rng.integers(bands)] |= random_gap(bank, (patch, patch), rng)
+        parts.append((values, valid & ~gap, valid & gap))
+    truth, context, target = (np.stack(p).astype(np.float32) for p in zip(*parts, strict=True))
+    return Batch(truth, context, target)
+
+
+def _patch(
+    image: Image, bands: int, size: int, rng: np.random.Generator
+) -> tuple[Float, Bool]:
+    values, valid = image.values, image.valid
+    coarse = 2 if min(values.shape[1:]) >= 2 * size and rng.random() < _coarsen(image.name) else 1
+    side = size * coarse
+    y, x = (int(rng.integers(n - side + 1)) for n in values.shape[1:])
+    values, valid = values[:, y : y + side, x : x + side], valid[:, y : y + side, x : x + side]
+    if coarse > 1:
+        cells = (-1, size, 2, size, 2)
+        values, valid = values.reshape(cells).mean((2, 4)), valid.reshape(cells).all((2, 4))
+    turn, flip = int(rng.integers(4)), rng.random() < 0.5
+    values, valid = np.rot90(values, turn, (1, 2)), np.rot90(valid, turn, (1, 2))
+    if flip:
+        values, valid = values[:, ::-1], valid[:, ::-1]
+    pick = rng.permutation(len(values))[:bands]
+    if len(pick) < bands or rng.random() < 0.2:
+        mix = rng.dirichlet(np.full(len(values), 0.5), bands).astype(np.float32)
+        values = np.einsum("kb,byx->kyx", mix, values)
+        valid = np.broadcast_to(valid.all(0), values.shape)
+    else:
+        values, valid = values[pick], valid[pick]
+    if rng.random() < 0.3:
+        bend = rng.uniform(0.6, 1.6, (bands, 1, 1)).astype(np.float32)
+        values = np.sign(values) * np.abs(values) ** bend
+    return np.where(valid, values, 0).astype(np.float32), np.ascontiguousarray(valid)
+
+
+def _coarsen(name: str) -> float:
+    """Sensors finer than Landsat are averaged to its scale more often than not."""
+    return 0.6 if name.startswith(("msi", "aster")) else 0.05

@@ -1,0 +1,259 @@
+"""The training loop: flat, resumable, the same curve whether interrupted or not.
+
+The data of step k depends on the recipe's seed and k alone, and a checkpoint holds the net, its
+average and the optimiser; so a run that is killed and resumed follows the unbroken one.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from xinpaint.errors import RecipeError, TrainingError
+from xinpaint.nets.table import NETS
+from xinpaint.train.data import Batch, data_folder, read_images, read_masks, sample
+from xinpaint.train.evaluate import Score, calibrate, validate, validation_tasks
+from xinpaint.train.losses import beta_nll, ms_ssim_loss
+from xinpaint.train.recipe import Recipe, read
+
+
+@dataclass
+class State:
+    """What a checkpoint holds: where a run stands."""
+
+    net: nn.Module
+    average: nn.Module
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+
+
+def fit(
+    recipe: Recipe | str | Path,
+    out: str | Path,
+    *,
+    data: str | Path | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> Path:
+    """Train a net by a recipe and write ``<out>/<name>.safetensors`` with its card.
+
+    A run found in `out` with the same recipe is resumed; a finished one is only written again.
+
+    Parameters
+    ----------
+    recipe : Recipe or path
+        The recipe or its TOML file.
+    out : path
+        Folder for checkpoint, log and weights.
+    data : path, optional
+        Data folder; ``XINPAINT_DATA`` where not given.
+    device : str
+        A torch device.
+    progress : bool
+        Show a progress bar with loss and time left.
+
+    Returns
+    -------
+    Path
+        The weights file, usable as ``weights=``.
+
+    Raises
+    ------
+    RecipeError, DataError
+        Before any work starts.
+    TrainingError
+        If the loss is no longer finite; names the last good checkpoint.
+    """
+    plan = recipe if isinstance(recipe, Recipe) else read(recipe)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    folder = Path(data) if data is not None else data_folder()
+    everything = read_images(folder, plan.images)
+    held = [i for i in everything if plan.validation in i.name]
+    images = [
+        i for i in everything if plan.validation not in i.name and min(i.valid.shape[1:]) >= plan.patch
+    ]
+    if not held or not images:
+        raise RecipeError(
+            f"{len(images)} training and {len(held)} validation images: check images and validation"
+        )
+    bank = read_masks(folder, plan.masks)
+    tasks = validation_tasks(held, bank)
+    state = _start(plan, device)
+    _resume(state, plan, out, device)
+    log = _Log(out / "log.csv", state.step)
+
+    def batch(step: int) -> Batch:
+        return sample(
+            images, bank, patch=plan.patch, batch=plan.batch, seed=[plan.seed, step]
+        )
+
+    bar = tqdm(total=plan.steps, initial=state.step, disable=not progress, unit="step")
+    for step, now in _ahead(batch, state.step, plan.steps):
+        loss = _step(state, now, plan, device)
+        if not math.isfinite(loss):
+            raise TrainingError(f"loss is {loss} at step {step}; last good: {out / 'checkpoint.pt'}")
+        bar.update()
+        bar.set_postfix(loss=f"{loss:.4f}")
+        score = None
+        if state.step % plan.validate_every == 0 or state.step == plan.steps:
+            score = validate(state.average, tasks, device)
+            bar.write(f"step {state.step}: {score}")
+        log.row(state.step, loss, score)
+        if state.step % plan.save_every == 0 or state.step == plan.steps:
+            _save(state, plan, out)
+    bar.close()
+    return finish(plan, state, tasks, out, device=device)
+
+
+def finish(
+    plan: Recipe, state: State, tasks: list[Batch], out: Path, *, device: str = "cpu"
+) -> Path:
+    """Calibrate the averaged net on the validation tasks and write weights and card."""
+    from xinpaint.io.weights import save
+
+    net = state.average.to(device).eval()
+    calibrate(net, tasks, device)
+    score = validate(net, tasks, device)
+    return save(
+        out / f"{plan.name}.safetensors",
+        net,
+        name=plan.net,
+        numbers=plan.numbers,
+        recipe=plan.asdict(),
+        scores={"validation": score.asdict()},
+    )
+
+
+def _start(plan: Recipe, device: str) -> State:
+    if plan.net not in NETS:
+        raise RecipeError(f"net = {plan.net!r}: known nets are {sorted(NETS)}")
+    torch.manual_seed(plan.seed)
+    net = NETS[plan.net](**plan.numbers).to(device, memory_format=torch.channels_last)
+    average = NETS[plan.net](**plan.numbers).to(device, memory_format=torch.channels_last)
+    average.load_state_dict(net.state_dict())
+    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=plan.decay)
+    return State(net, average.requires_grad_(False), optimiser)
+
+
+def _step(state: State, batch: Batch, plan: Recipe, device: str) -> float:
+    """One optimiser step; returns the loss."""
+    for group in state.optimiser.param_groups:
+        group["lr"] = _rate(plan, state.step)
+    truth, context, target = (
+        torch.from_numpy(a).to(device) for a in (batch.truth, batch.context, batch.target)
+    )
+    loss = objective(state.net, truth, context, target, plan)
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(state.net.parameters(), plan.clip)
+    if torch.isfinite(loss):
+        state.optimiser.step()
+        state.step += 1
+        keep = min(plan.ema, (1 + state.step) / (10 + state.step))
+        with torch.no_grad():
+            for mine, theirs in zip(
+                state.average.parameters(), state.net.parameters(), strict=True
+            ):
+                mine.lerp_(theirs, 1 - keep)
+    return float(loss.detach())
+
+
+def objective(
+    net: nn.Module, truth: Tensor, context: Tensor, target: Tensor, plan: Recipe
+) -> Tensor:
+    """Weighted sum of β-NLL and 1 − MS-SSIM over the pixels that the net can answer."""
+    with torch.autocast(truth.device.type, torch.bfloat16, enabled=plan.bf16):
+        mean, std = net(truth * context, context)
+    target = target * mean.isfinite()
+    mean, std = mean.nan_to_num(), std.nan_to_num(1.0)
+    loss = beta_nll(mean, std, truth, target, plan.beta)
+    if plan.ms_ssim:
+        loss = loss + plan.ms_ssim * ms_ssim_loss(mean, truth, context, target)
+    return loss
+
+
+def _rate(plan: Recipe, step: int) -> float:
+    """Linear warm-up, then a cosine to zero."""
+    if step < plan.warmup:
+        return plan.rate * (step + 1) / plan.warmup
+    done = (step - plan.warmup) / max(1, plan.steps - plan.warmup)
+    return plan.rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _ahead(batch: Any, first: int, last: int) -> Iterator[tuple[int, Batch]]:
+    """Steps with their data, the next one made while the net works on this one."""
+    if first >= last:
+        return
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(batch, first)
+        for step in range(first, last):
+            now = coming.result()
+            if step + 1 < last:
+                coming = pool.submit(batch, step + 1)
+            yield step, now
+
+
+def _fingerprint(plan: Recipe) -> str:
+    return hashlib.sha256(repr(sorted(plan.asdict().items())).encode()).hexdigest()
+
+
+def _save(state: State, plan: Recipe, out: Path) -> None:
+    """Write the checkpoint beside the old one, then put it in its place."""
+    held = {
+        "recipe": _fingerprint(plan),
+        "step": state.step,
+        "net": state.net.state_dict(),
+        "average": state.average.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+    }
+    part = out / "checkpoint.pt.partial"
+    with part.open("wb") as file:
+        torch.save(held, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(out / "checkpoint.pt")
+
+
+def _resume(state: State, plan: Recipe, out: Path, device: str) -> None:
+    path = out / "checkpoint.pt"
+    if not path.exists():
+        return
+    held = torch.load(path, map_location=device, weights_only=True)
+    if held["recipe"] != _fingerprint(plan):
+        raise RecipeError(f"{path} is of another recipe: choose another folder or remove it")
+    state.step = held["step"]
+    state.net.load_state_dict(held["net"])
+    state.average.load_state_dict(held["average"])
+    state.optimiser.load_state_dict(held["optimiser"])
+
+
+class _Log:
+    """A CSV row a step; rows beyond the resumed checkpoint are dropped first."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        old = list(csv.reader(path.open())) if path.exists() else []
+        kept = [row for row in old[1:] if row and int(row[0]) <= step]
+        head = ["step", "loss", *Score.__dataclass_fields__]
+        part = path.with_suffix(".partial")
+        with part.open("w", newline="") as file:
+            csv.writer(file).writerows([head, *kept])
+        part.replace(path)
+        self.path = path
+
+    def row(self, step: int, loss: float, score: Score | None) -> None:
+        """Append one step."""
+        scores = [f"{v:.5f}" for v in score.asdict().values()] if score else []
+        with self.path.open("a", newline="") as file:
+            csv.writer(file).writerow([step, f"{loss:.6f}", *scores])

@@ -1,0 +1,111 @@
+"""A recipe: everything a training run needs, in one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from xinpaint.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training run needs; every field is a key of the TOML file.
+
+    Parameters
+    ----------
+    name : str
+        Name of the weights file written.
+    net : str
+        A key of :data:`xinpaint.nets.table.NETS`.
+    numbers : dict
+        The net's own arguments.
+    images, masks : tuple of str
+        Globs below the data folder: GeoTIFFs to learn from, ``.npz`` banks of real gaps.
+    validation : str
+        Images whose name contains this are held out: they choose and calibrate, never train.
+    patch, batch : int
+        Side of a patch in pixels (a multiple of 8, above 64); band-patches a step.
+    steps, warmup : int
+        Optimiser steps in all, and those with a rising rate.
+    rate, decay, clip, ema : float
+        Peak learning rate (cosine to zero), weight decay, gradient norm, averaging of weights.
+    beta, ms_ssim : float
+        Exponent of the β-NLL (Seitzer et al. 2022) and weight of 1 − MS-SSIM.
+    bf16 : bool
+        Compute the net's forward pass in bfloat16 (weights and loss stay float32).
+    seed : int
+        Fixes the data of every step and the first weights.
+    save_every, validate_every : int
+        In steps.
+    licence, reference : str
+        Written into the weights' card.
+    """
+
+    name: str
+    images: tuple[str, ...]
+    masks: tuple[str, ...]
+    validation: str
+    net: str = "convcnp"
+    numbers: dict[str, Any] = field(default_factory=dict)
+    patch: int = 96
+    batch: int = 24
+    steps: int = 8000
+    warmup: int = 200
+    rate: float = 2e-3
+    decay: float = 1e-4
+    clip: float = 1.0
+    ema: float = 0.999
+    beta: float = 0.5
+    ms_ssim: float = 0.5
+    bf16: bool = False
+    seed: int = 0
+    save_every: int = 250
+    validate_every: int = 1000
+    licence: str = ""
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        if self.patch % 8 or self.patch <= 64:
+            raise RecipeError(f"patch = {self.patch}: use a multiple of 8 above 64, such as 96")
+        for name in ("batch", "steps", "save_every", "validate_every"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name} = {getattr(self, name)}: use 1 or more")
+
+    def asdict(self) -> dict[str, Any]:
+        """Plain values for a card or a checkpoint."""
+        return asdict(self)
+
+
+def read(path: str | Path) -> Recipe:
+    """Read a recipe from a TOML file.
+
+    Raises
+    ------
+    RecipeError
+        If the file is missing, is not TOML, or holds unknown or missing keys.
+
+    Examples
+    --------
+    >>> read("no-such.toml")
+    Traceback (most recent call last):
+    ...
+    xinpaint.errors.RecipeError: no recipe at no-such.toml: give the path of a TOML file
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RecipeError(f"no recipe at {path}: give the path of a TOML file")
+    try:
+        found = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path} is not TOML: {error}") from error
+    known = {f.name for f in fields(Recipe)}
+    if unknown := sorted(set(found) - known):
+        raise RecipeError(f"{path}: unknown keys {unknown}; known are {sorted(known)}")
+    if missing := sorted({"name", "images", "masks", "validation"} - set(found)):
+        raise RecipeError(f"{path}: missing keys {missing}")
+    for name in ("images", "masks"):
+        found[name] = tuple(found[name])
+    return Recipe(**found)
