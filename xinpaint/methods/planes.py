@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def fill_planes(task: Task, solve: Solve) -> Fill:
             context = task.context[date, bands[0]]
             target = task.target[date, bands]
             planes, low, width = _scaled(task.values[date, bands], context)
-            answer = solve(planes, context, target.any(axis=0))
+            answer = solve(planes, context, np.any(target, axis=0))
             native = low + width * answer.astype(np.float64)
             mean[date, bands] = np.where(target, native, np.nan)
     return Fill(mean)
@@ -75,7 +76,7 @@ def approximate(reach: int | None) -> dict[str, str]:
     return {"approximate": f"looks no further than {reach} pixels beyond a tile"}
 
 
-def check_number(method: str, option: str, value: float, *, least: float) -> None:
+def check_number(method: str, option: str, value: Any, *, least: float) -> None:
     """Refuse an option that is no finite number of at least `least`.
 
     Raises
@@ -88,7 +89,7 @@ def check_number(method: str, option: str, value: float, *, least: float) -> Non
         raise MethodError(f"{method}({option}={value!r}): give a number of at least {least:g}")
 
 
-def check_reach(method: str, reach: int | None) -> None:
+def check_reach(method: str, reach: object) -> None:
     """Refuse a reach that is neither None nor a whole number of pixels.
 
     Raises
