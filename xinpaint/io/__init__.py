@@ -1,1 +1,1 @@
-
+"""Reading and writing: weights, the tutorial cube."""

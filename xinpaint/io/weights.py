@@ -1,0 +1,225 @@
+"""Weights as records: a safetensors file, its card, and the checks before anything is trusted.
+
+Also the one place where a method's name becomes a ready filler.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xinpaint.errors import MethodError, WeightsError
+from xinpaint.methods.base import Filler
+from xinpaint.methods.table import METHODS
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Weights shipped with the package.
+SHIPPED = Path(__file__).parent.parent / "weights"
+#: Neural methods and the weights they use by default.
+NEURAL = {"convnp": "convcnp"}
+
+_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A weights file as the rest of the package sees it: where it is and what it must be.
+
+    Pickles as a path and a hash, never as tensors; each process loads a net once a device.
+
+    Parameters
+    ----------
+    path : str
+        The ``.safetensors`` file; its card is the ``.json`` beside it.
+    sha256 : str
+        Of the file; checked again wherever it is loaded.
+    """
+
+    path: str
+    sha256: str
+
+    def net(self, device: str) -> nn.Module:
+        """The ready net in evaluation mode, loaded once per process and device.
+
+        Raises
+        ------
+        WeightsError
+            If the file is not what the hash says, or does not fit its net.
+        """
+        with _LOCK:
+            return _net(self, device)
+
+
+def find(weights: str | os.PathLike[str] | None = None, *, method: str = "convnp") -> Weights:
+    """Find weights by shipped name or path and read their hash.
+
+    Parameters
+    ----------
+    weights : str or path, optional
+        A shipped name such as ``"convcnp"``, or the path of a ``.safetensors`` file with its
+        card beside it; the method's own default where not given.
+    method : str
+        Whose default.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such file, no card, or the card's hash is not the file's.
+    """
+    asked = NEURAL[method] if weights is None else os.fspath(weights)
+    shipped = SHIPPED / f"{asked}.safetensors"
+    path = shipped if shipped.is_file() else Path(asked)
+    if not path.is_file():
+        names = sorted(p.stem for p in SHIPPED.glob("*.safetensors"))
+        raise WeightsError(
+            f"no weights {asked!r}: give one of the shipped {names} or the path of a .safetensors file"
+        )
+    if path.suffix != ".safetensors":
+        raise WeightsError(
+            f"{path} is not a .safetensors file: pickled weights are refused; "
+            "write them with xinpaint.io.weights.save"
+        )
+    found = sha256(path)
+    told = card(path).get("sha256")
+    if told != found:
+        raise WeightsError(
+            f"{path} is damaged or not the card's: sha256 is {found[:12]}…, "
+            f"the card says {str(told)[:12]}…; fetch or train it again"
+        )
+    return Weights(str(path.resolve()), found)
+
+
+def card(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The JSON card beside a weights file.
+
+    Raises
+    ------
+    WeightsError
+        If it is missing or is not a JSON object with ``net``, ``numbers`` and ``sha256``.
+    """
+    place = Path(path).with_suffix(".json")
+    if not place.is_file():
+        raise WeightsError(f"{path} has no card: expected {place.name} beside it")
+    try:
+        told = json.loads(place.read_text())
+    except ValueError as error:
+        raise WeightsError(f"{place} is not JSON: {error}") from error
+    if not isinstance(told, dict) or not {"net", "numbers", "sha256"} <= set(told):
+        raise WeightsError(f"{place} must hold net, numbers and sha256")
+    return told
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Hash of a file, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save(
+    path: str | os.PathLike[str],
+    net: nn.Module,
+    *,
+    name: str,
+    numbers: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    scores: Mapping[str, Any],
+) -> Path:
+    """Write a net as safetensors, then its card; both appear whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.safetensors``.
+    net : torch module
+        Its state becomes the file.
+    name, numbers : str, mapping
+        Key of the net table and the net's own arguments.
+    recipe, scores : mapping
+        Kept in the card.
+    """
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    part = path.with_suffix(".partial")
+    save_file({k: v.contiguous().cpu() for k, v in net.state_dict().items()}, part)
+    told = {
+        "net": name,
+        "numbers": dict(numbers),
+        "sha256": sha256(part),
+        "bands": "any number, any order, any unit",
+        "licence": recipe.get("licence", ""),
+        "reference": recipe.get("reference", ""),
+        "scores": dict(scores),
+        "recipe": dict(recipe),
+    }
+    note = path.with_suffix(".json.partial")
+    note.write_text(json.dumps(told, indent=2) + "\n")
+    part.replace(path)
+    note.replace(path.with_suffix(".json"))
+    return path
+
+
+def filler(name: str, **options: Any) -> Filler:
+    """A ready filler by method name.
+
+    Parameters
+    ----------
+    name : str
+        ``"convnp"`` or a classical method of :data:`xinpaint.methods.table.METHODS`.
+    **options
+        The method's own; for neural methods ``weights`` and ``device``.
+
+    Raises
+    ------
+    MethodError
+        If the method or an option is unknown.
+    WeightsError
+        If the weights are missing or damaged.
+    """
+    known = sorted([*METHODS, *NEURAL])
+    if name not in known:
+        raise MethodError(f"unknown method {name!r}: known are {known}")
+    try:
+        if name in NEURAL:
+            from xinpaint.methods.neural import NeuralFiller
+
+            source = find(options.pop("weights", None), method=name)
+            return NeuralFiller(source, **options)
+        ready: Filler = METHODS[name](**options)
+        return ready
+    except TypeError as error:
+        raise MethodError(f"{name}: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def _net(weights: Weights, device: str) -> nn.Module:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from xinpaint.nets.table import NETS
+
+    told = card(weights.path)
+    if sha256(weights.path) != weights.sha256:
+        raise WeightsError(f"{weights.path} changed since it was chosen: choose it again")
+    if told["net"] not in NETS:
+        raise WeightsError(f"{weights.path} needs net {told['net']!r}: known are {sorted(NETS)}")
+    try:
+        state = load_file(weights.path)
+        net = NETS[told["net"]](**told["numbers"])
+        net.load_state_dict(state)
+    except (SafetensorError, RuntimeError, TypeError) as error:
+        raise WeightsError(f"{weights.path} does not fit {told['net']}: {error}") from error
+    if bad := [k for k, v in state.items() if not bool(torch.isfinite(v).all())]:
+        raise WeightsError(f"{weights.path} holds NaN or infinity in {bad[:3]}: train it again")
+    net = net.to(device, memory_format=torch.channels_last)
+    return net.eval().requires_grad_(False)
