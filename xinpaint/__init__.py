@@ -1,0 +1,33 @@
+"""Fill the gaps of satellite image cubes: ``ds.inpaint.convnp()`` on any xarray Dataset.
+
+Importing the package registers the ``.inpaint`` accessor and loads neither torch nor any other
+heavy library; these wait for the method that needs them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+from xinpaint import accessors as accessors
+
+#: Public name -> the room it lives in; imported when first asked for.
+_ROOMS = {
+    "masks": "xinpaint.core.masks",
+    "metrics": "xinpaint.core.metrics",
+    "tutorial": "xinpaint.io.tutorial",
+}
+
+__all__ = ["__version__", "accessors", "masks", "metrics", "tutorial"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(_ROOMS[name])
+    raise AttributeError(f"module 'xinpaint' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,245 @@
+"""``ds.inpaint``: real signatures that only point at the rooms where the work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+if TYPE_CHECKING:
+    from xinpaint.cube.schema import Mask
+    from xinpaint.methods.base import Filler
+
+
+def _fill(
+    obj: xr.Dataset | xr.DataArray,
+    name: str,
+    options: Mapping[str, object],
+    observed: Mask,
+    where: Mask,
+) -> xr.Dataset:
+    from xinpaint.cube.inpaint import inpaint
+    from xinpaint.io.weights import filler
+
+    return inpaint(obj, filler(name, **options), name=name, observed=observed, where=where)
+
+
+def _fillers(methods: str | Sequence[str] | Mapping[str, Filler]) -> Mapping[str, Filler]:
+    if isinstance(methods, Mapping):
+        return methods
+    from xinpaint.io.weights import filler
+
+    names = [methods] if isinstance(methods, str) else methods
+    return {name: filler(name) for name in names}
+
+
+@xr.register_dataset_accessor("inpaint")
+@xr.register_dataarray_accessor("inpaint")
+class Inpaint:
+    """Gap filling for a cube of bands.
+
+    The cube is a Dataset with one variable a band and dims (time, y, x), time optional, or a
+    DataArray ((time,) band, y, x). Every method returns a plain Dataset, lazy where the cube is,
+    with ``<band>``, ``<band>_provenance`` and, where the method has one, ``<band>_std``.
+
+    All methods take `observed` (true where a pixel was observed; without it a quality variable,
+    nodata and NaN decide) and `where` (which missing pixels to fill; without it those that
+    observed pixels surround). Both are bool, on the cube's own grid.
+    """
+
+    def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:
+        self._obj = obj
+
+    def convnp(
+        self,
+        *,
+        weights: str | PathLike[str] | None = None,
+        device: str = "auto",
+        observed: Mask = None,
+        where: Mask = None,
+    ) -> xr.Dataset:
+        """Fill with a convolutional neural process, which also says how sure it is.
+
+        Parameters
+        ----------
+        weights : str or path, optional
+            A name of shipped weights, or the path of a ``.safetensors`` file. The default weights
+            where not given.
+        device : {"auto", "cpu", "cuda", "cuda:N", "mps"}
+            Where the net runs; "auto" takes the fastest at hand.
+        observed, where : bool DataArray or Dataset, optional
+            See the class.
+
+        Raises
+        ------
+        SchemaError, WeightsError, DeviceError
+
+        Examples
+        --------
+        >>> ds = xr.open_zarr("cube.zarr", decode_coords="all")  # doctest: +SKIP
+        >>> ds.inpaint.convnp().to_zarr("filled.zarr")  # doctest: +SKIP
+        """
+        options = {"weights": weights, "device": device}
+        return _fill(self._obj, "convnp", options, observed, where)
+
+    def navier_stokes(
+        self, *, radius: float = 5, observed: Mask = None, where: Mask = None
+    ) -> xr.Dataset:
+        """Fill by letting isophotes flow into the gap (OpenCV; Bertalmio et al. 2001).
+
+        Parameters
+        ----------
+        radius : float
+            Neighbourhood of one step, in pixels.
+        observed, where : bool DataArray or Dataset, optional
+            See the class.
+
+        Raises
+        ------
+        SchemaError, MethodError
+
+        Examples
+        --------
+        >>> filled = ds.inpaint.navier_stokes(radius=3)  # doctest: +SKIP
+        """
+        return _fill(self._obj, "navier_stokes", {"radius": radius}, observed, where)
+
+    def telea(self, *, radius: float = 5, observed: Mask = None, where: Mask = None) -> xr.Dataset:
+        """Fill by fast marching from the gap's edge inwards (OpenCV; Telea 2004).
+
+        Parameters
+        ----------
+        radius : float
+            Neighbourhood of one step, in pixels.
+        observed, where : bool DataArray or Dataset, optional
+            See the class.
+
+        Raises
+        ------
+        SchemaError, MethodError
+
+        Examples
+        --------
+        >>> filled = ds.inpaint.telea(radius=9)  # doctest: +SKIP
+        """
+        return _fill(self._obj, "telea", {"radius": radius}, observed, where)
+
+    def fillnodata(
+        self, *, max_distance: float = 100, observed: Mask = None, where: Mask = None
+    ) -> xr.Dataset:
+        """Fill by inverse distance weighting in eight directions (GDAL, through rasterio).
+
+        Parameters
+        ----------
+        max_distance : float
+            How far to search for context, in pixels.
+        observed, where : bool DataArray or Dataset, optional
+            See the class.
+
+        Raises
+        ------
+        SchemaError, MethodError
+
+        Examples
+        --------
+        >>> filled = ds.inpaint.fillnodata(max_distance=50)  # doctest: +SKIP
+        """
+        options = {"max_distance": max_distance}
+        return _fill(self._obj, "fillnodata", options, observed, where)
+
+    def biharmonic(self, *, observed: Mask = None, where: Mask = None) -> xr.Dataset:
+        """Fill with the smoothest surface that fits the gap's edge (scikit-image).
+
+        Parameters
+        ----------
+        observed, where : bool DataArray or Dataset, optional
+            See the class.
+
+        Raises
+        ------
+        SchemaError
+
+        Examples
+        --------
+        >>> filled = ds.inpaint.biharmonic()  # doctest: +SKIP
+        """
+        return _fill(self._obj, "biharmonic", {}, observed, where)
+
+    def linear_time(self, *, observed: Mask = None, where: Mask = None) -> xr.Dataset:
+        """Fill along time, linearly between the observations before and after.
+
+        Parameters
+        ----------
+        observed, where : bool DataArray or Dataset, optional
+            See the class.
+
+        Raises
+        ------
+        SchemaError
+            Also where dates are duplicate or not in order.
+
+        Examples
+        --------
+        >>> filled = ds.inpaint.linear_time()  # doctest: +SKIP
+        """
+        return _fill(self._obj, "linear_time", {}, observed, where)
+
+    def gaps(self, *, observed: Mask = None) -> xr.Dataset:
+        """Find what is missing, lazily: a bool Dataset of the bands.
+
+        Parameters
+        ----------
+        observed : bool DataArray or Dataset, optional
+            See the class.
+
+        Raises
+        ------
+        SchemaError
+
+        Examples
+        --------
+        >>> ds.inpaint.gaps().mean()  # the missing fraction of each band  # doctest: +SKIP
+        """
+        from xinpaint.cube.inpaint import gaps
+
+        return gaps(self._obj, observed=observed)
+
+    def score(
+        self,
+        methods: str | Sequence[str] | Mapping[str, Filler],
+        *,
+        masks: Sequence[str] = ("scan_lines", "clouds"),
+        seed: int = 0,
+        observed: Mask = None,
+    ) -> xr.Dataset:
+        """Hide observed pixels of this cube under realistic gaps, and score methods on them.
+
+        Parameters
+        ----------
+        methods : str, sequence of str, or mapping of name to Filler
+            Names of methods with their default options, or fillers of your own.
+        masks : sequence of {"scan_lines", "clouds"}
+            Kinds of gap to hide pixels under.
+        seed : int
+            Same seed, same gaps.
+        observed : bool DataArray or Dataset, optional
+            See the class.
+
+        Returns
+        -------
+        Dataset
+            psnr, ssim, mae, crps, coverage and answered over (method, mask, variable).
+
+        Raises
+        ------
+        SchemaError, MethodError
+
+        Examples
+        --------
+        >>> ds.inpaint.score(["convnp", "telea"]).psnr.to_series()  # doctest: +SKIP
+        """
+        from xinpaint.cube.score import score
+
+        return score(self._obj, _fillers(methods), masks=masks, seed=seed, observed=observed)

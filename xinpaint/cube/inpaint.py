@@ -1,0 +1,198 @@
+"""Labels meet arrays: a cube in, the same cube with its gaps filled out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xinpaint import __version__
+from xinpaint.cube import lazily, masking, schema
+from xinpaint.cube.region import Block, Plan, fill_block, outputs
+from xinpaint.cube.schema import Cube, Group, Layer, Mask
+from xinpaint.methods.base import Filler
+
+_FLAGS = {
+    "flag_values": np.arange(5, dtype=np.uint8),
+    "flag_meanings": "outside observed filled not_filled read_failed",
+}
+
+
+def inpaint(
+    obj: xr.Dataset | xr.DataArray,
+    filler: Filler,
+    *,
+    name: str,
+    observed: Mask = None,
+    where: Mask = None,
+) -> xr.Dataset:
+    """Fill the gaps of a cube.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        One variable a band with dims (time, y, x), time optional; or an array with a band dim.
+        numpy- or dask-backed; never changed.
+    filler : Filler
+        The method. Its optional attributes `has_std` (bool) and `attrs` (dict of str) say whether
+        it yields a standard deviation, and what to write into the output's attrs.
+    name : str
+        The method's name, for the output's attrs.
+    observed : bool DataArray, Dataset or bool, optional
+        True where a pixel was observed. Without it a quality variable (QA_PIXEL, pixel_qa, BQA,
+        fmask) decides, beside nodata and NaN, which are always missing.
+    where : bool DataArray, Dataset or bool, optional
+        Which missing pixels to fill. By default those that context surrounds: an observed pixel
+        within 64 pixels (anywhere, for methods that use the whole plane) on at least three of the
+        four sides, or, for methods that use time, on another date.
+
+    Returns
+    -------
+    Dataset
+        Lazy where `obj` is. Each band in its own dtype and unit, with ``<band>_provenance`` (uint8:
+        0 outside, 1 observed, 2 filled, 3 not filled, 4 read failed) and, where the method has
+        one, ``<band>_std`` (float32, the band's unit; 0 where observed, NaN where unknown).
+        Observed pixels, coords, attrs, encoding and chunks are those of `obj`.
+
+    Raises
+    ------
+    SchemaError
+        Where the cube or a mask does not fit. An infinite value raises in a numpy array; in a
+        dask array, which is not looked at beforehand, it counts as missing.
+    """
+    cube = schema.read(obj, observed=observed, where=where)
+    schema.check_time(cube, filler.halo)
+    made: dict[Hashable, dict[str, Any]] = {}
+    for group in cube.groups:
+        for layer, arrays in zip(group.layers, _fill_group(group, filler), strict=True):
+            made[layer.name] = {key: _shape_back(data, group) for key, data in arrays.items()}
+    return _label(cube, made, _method_attrs(filler, name))
+
+
+def gaps(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None) -> xr.Dataset:
+    """Find what is missing: a lazy bool Dataset whose mean is the missing fraction of each band.
+
+    Parameters
+    ----------
+    obj, observed
+        As in `inpaint`.
+
+    Returns
+    -------
+    Dataset
+        The bands, true where a pixel is missing; the coords of `obj`.
+
+    Raises
+    ------
+    SchemaError
+        Where the cube or the mask does not fit.
+    """
+    cube = schema.read(obj, observed=observed)
+    found: dict[Hashable, xr.Variable] = {}
+    for group in cube.groups:
+        for layer in group.layers:
+            seen = _observed(layer)
+            found[layer.name] = _variable(cube, group, layer.name, _shape_back(~seen, group))
+            found[layer.name].attrs = {"long_name": f"missing pixels of {layer.name}"}
+    return xr.Dataset(found, coords=cube.dataset.coords)
+
+
+def _observed(layer: Layer) -> Any:
+    if isinstance(layer.values, np.ndarray):
+        said = None if layer.observed is None else np.asarray(layer.observed)
+        return masking.observed(layer.values, said, layer.nodata)
+    return lazily.observed(layer)
+
+
+def _fill_group(group: Group, filler: Filler) -> Sequence[dict[str, Any]]:
+    """Fill the variables of one group; arrays ``[t b y x]``, lazy if any input is."""
+    masks: list[Any] = []
+
+    def place(mask: Any | None) -> int | None:
+        if mask is None:
+            return None
+        for index, known in enumerate(masks):
+            if known is mask:
+                return index
+        masks.append(mask)
+        return len(masks) - 1
+
+    layers = group.layers
+    plan = Plan(
+        filler,
+        tuple(layer.nodata for layer in layers),
+        tuple(place(layer.observed) for layer in layers),
+        tuple(place(layer.where) for layer in layers),
+    )
+    values = [layer.values for layer in layers]
+    if not all(isinstance(array, np.ndarray) for array in (*values, *masks)):
+        return lazily.fill(plan, values, masks, group.days)
+    out = [
+        {key: np.empty(array.shape, dtype) for key, dtype in _parts(array, plan).items()}
+        for array in values
+    ]
+    t, _, y, x = values[0].shape
+    core = (slice(0, t), slice(0, y), slice(0, x))
+    fill_block(plan, Block(values, masks, group.days, (0, 0), core), out)
+    return out
+
+
+def _parts(array: Any, plan: Plan) -> dict[str, np.dtype[Any]]:
+    return dict(outputs(array.dtype, plan.has_std))
+
+
+def _shape_back(data: Any, group: Group) -> Any:
+    """Drop the axes of ``[t b y x]`` that the variable does not have."""
+    return data[tuple(0 if dim is None else slice(None) for dim in group.dims.order)]
+
+
+def _variable(cube: Cube, group: Group, name: Hashable, data: Any) -> xr.Variable:
+    return xr.Variable(group.dims.present, data).transpose(*cube.dataset[name].dims)
+
+
+def _label(cube: Cube, made: dict[Hashable, dict[str, Any]], attrs: dict[str, str]) -> xr.Dataset:
+    groups = {layer.name: group for group in cube.groups for layer in group.layers}
+    variables: dict[Hashable, xr.Variable] = {}
+    for name, old in cube.dataset.data_vars.items():
+        if name not in made:
+            variables[name] = old.variable.copy(deep=False)
+            continue
+        arrays = {
+            key: _variable(cube, groups[name], name, data) for key, data in made[name].items()
+        }
+        extra = [f"{name}_{key}" for key in ("std", "provenance") if key in arrays]
+        band = arrays["values"]
+        band.attrs, band.encoding = dict(old.attrs), dict(old.encoding)
+        already = [old.attrs["ancillary_variables"]] if "ancillary_variables" in old.attrs else []
+        band.attrs["ancillary_variables"] = " ".join([*already, *extra])
+        variables[name] = band
+        for key, full in (("std", f"{name}_std"), ("provenance", f"{name}_provenance")):
+            if key in arrays:
+                variables[full] = _ancillary(arrays[key], old, key)
+    filled = xr.Dataset(
+        variables, coords=cube.dataset.coords, attrs={**cube.dataset.attrs, **attrs}
+    )
+    filled.encoding = dict(cube.dataset.encoding)
+    return filled
+
+
+def _ancillary(variable: xr.Variable, band: xr.DataArray, kind: str) -> xr.Variable:
+    """Label a band's std or provenance: the band's grid mapping, none of its packing."""
+    for source, target in ((band.encoding, variable.encoding), (band.attrs, variable.attrs)):
+        if "grid_mapping" in source:
+            target["grid_mapping"] = source["grid_mapping"]
+    if kind == "std":
+        variable.attrs["long_name"] = f"standard deviation of {band.name}"
+        if "units" in band.attrs:
+            variable.attrs["units"] = band.attrs["units"]
+    else:
+        variable.attrs["long_name"] = f"provenance of {band.name}"
+        variable.attrs.update(_FLAGS)
+    return variable
+
+
+def _method_attrs(filler: Filler, name: str) -> dict[str, str]:
+    extra = getattr(filler, "attrs", None) or {}
+    return {"xinpaint_method": name, "xinpaint_version": __version__, **extra}

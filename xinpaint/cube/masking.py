@@ -1,0 +1,158 @@
+"""Masks on the cube's own grid, and the one rule that says what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xinpaint.core.sensors import clear
+from xinpaint.errors import SchemaError
+
+
+@dataclass(frozen=True)
+class Dims:
+    """Which dims of a variable are time, band, y and x; time and band may be missing."""
+
+    time: Hashable | None
+    band: Hashable | None
+    y: Hashable
+    x: Hashable
+
+    @property
+    def order(self) -> tuple[Hashable | None, ...]:
+        """Time, band, y, x, with None for one that is missing."""
+        return (self.time, self.band, self.y, self.x)
+
+    @property
+    def present(self) -> tuple[Hashable, ...]:
+        """The dims that exist, in the order time, band, y, x."""
+        return tuple(dim for dim in self.order if dim is not None)
+
+
+def observed(
+    values: NDArray[Any], said: NDArray[np.bool_] | None, nodata: float | None
+) -> NDArray[np.bool_]:
+    """Tell which pixels were observed: said so, finite, and not nodata.
+
+    Parameters
+    ----------
+    values : any real dtype, any shape
+        As the user gave them. An infinite value is missing.
+    said : bool, same shape, or None
+        What the user's mask or the quality band says.
+    nodata : float or None
+
+    Returns
+    -------
+    bool, same shape
+    """
+    seen = np.ones(values.shape, bool) if said is None else said.copy()
+    if values.dtype.kind == "f":
+        seen &= np.isfinite(values)
+    if nodata is not None and _fits(nodata, values.dtype):
+        seen &= values != values.dtype.type(nodata)
+    return seen
+
+
+def _fits(nodata: float, dtype: np.dtype[Any]) -> bool:
+    """Whether a value of this dtype can be nodata at all (-9999 never is in uint8)."""
+    if dtype.kind == "f":
+        return True
+    info = np.iinfo(dtype)
+    return float(nodata).is_integer() and info.min <= nodata <= info.max
+
+
+def canonical(variable: xr.Variable, dims: Dims) -> Any:
+    """Return the variable's numpy or dask array as ``[t b y x]``; a missing axis has length 1."""
+    have = [dim for dim in dims.present if dim in variable.dims]
+    data = variable.transpose(*have).data
+    return data[tuple(slice(None) if dim in have else None for dim in dims.order)]
+
+
+def resolve(role: str, mask: Any, like: xr.DataArray, dims: Dims) -> Any | None:
+    """Bring a user's mask to ``[t b y x]`` on the grid of `like`; None stays None.
+
+    Raises
+    ------
+    SchemaError
+        Where it is not bool, lacks the variable, or lies on another grid.
+    """
+    if mask is None:
+        return None
+    if isinstance(mask, bool | np.bool_):
+        mask = xr.DataArray(np.asarray(bool(mask)))
+    if isinstance(mask, xr.Dataset):
+        if like.name not in mask.data_vars:
+            raise SchemaError(
+                f"{role}= has no variable {like.name!r}, only {list(mask.data_vars)}; add it, or "
+                "pass one DataArray for all bands"
+            )
+        mask = mask[like.name]
+    if not isinstance(mask, xr.DataArray):
+        raise SchemaError(
+            f"{role}= is {type(mask).__name__}; wanted a bool DataArray or Dataset on the cube's "
+            "grid, or True"
+        )
+    if mask.dtype != bool:
+        raise SchemaError(
+            f"{role}= has dtype {mask.dtype}; wanted bool: compare it first, for example "
+            f"{role}=(mask == 1)"
+        )
+    _check_grid(role, mask, like)
+    return _broadcast(canonical(mask.variable, dims), like, dims)
+
+
+def decode_quality(quality: xr.DataArray, rule: str, like: xr.DataArray, dims: Dims) -> Any:
+    """Decode a quality variable to a bool array ``[t b y x]``, lazily where it is lazy."""
+    raw = canonical(quality.variable, dims)
+    if isinstance(raw, np.ndarray):
+        seen = clear(raw, rule)
+    else:
+        meta = np.empty((0,) * raw.ndim, bool)
+        seen = raw.map_blocks(partial(clear, rule=rule), dtype=bool, meta=meta)
+    return _broadcast(seen, like, dims)
+
+
+def _broadcast(data: Any, like: xr.DataArray, dims: Dims) -> Any:
+    shape = tuple(1 if dim is None else like.sizes[dim] for dim in dims.order)
+    if data.shape == shape:
+        return data
+    if isinstance(data, np.ndarray):
+        return np.broadcast_to(data, shape)
+    import dask.array as da
+
+    return da.broadcast_to(data, shape)
+
+
+def _check_grid(role: str, mask: xr.DataArray, like: xr.DataArray) -> None:
+    for dim in mask.dims:
+        if dim not in like.dims:
+            raise SchemaError(
+                f"{role}= has a dim {dim!r} that {like.name!r} lacks (it has {list(like.dims)}); "
+                "rename or select it"
+            )
+        if mask.sizes[dim] != like.sizes[dim]:
+            raise SchemaError(
+                f"{role}= has {mask.sizes[dim]} entries along {dim!r}, {like.name!r} has "
+                f"{like.sizes[dim]}; bring it to the cube's grid, for example with .reindex_like"
+            )
+        if dim in mask.coords and dim in like.coords and not _same(mask[dim], like[dim]):
+            raise SchemaError(
+                f"{role}= is on another grid: coordinate {dim!r} runs "
+                f"{mask[dim].values[0]} … {mask[dim].values[-1]}, that of {like.name!r} "
+                f"{like[dim].values[0]} … {like[dim].values[-1]}; reproject it or use .reindex_like"
+            )
+
+
+def _same(a: xr.DataArray, b: xr.DataArray) -> bool:
+    left, right = a.values, b.values
+    if left.dtype.kind in "iuf" and right.dtype.kind in "iuf":
+        step = abs(float(right[1]) - float(right[0])) if right.size > 1 else 1.0
+        return bool(np.allclose(left, right, rtol=0, atol=1e-3 * step))
+    return bool(np.array_equal(left, right))

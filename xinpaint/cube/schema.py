@@ -1,0 +1,318 @@
+"""What a cube is made of: its dims, the bands to fill, and what of them was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xinpaint.core.sensors import is_quality, quality_rule
+from xinpaint.core.tiling import Halo
+from xinpaint.cube import masking
+from xinpaint.cube.masking import Dims
+from xinpaint.errors import SchemaError
+
+#: What `observed=` and `where=` may be.
+Mask = xr.DataArray | xr.Dataset | bool | None
+
+_NAMES = {
+    "time": ("time", "t", "date"),
+    "band": ("band", "bands", "channel"),
+    "y": ("y", "latitude", "lat", "northing"),
+    "x": ("x", "longitude", "lon", "easting"),
+}
+_NODATA_KEYS = ("_FillValue", "nodata", "missing_value", "fill_value")
+_FLAG_KEYS = ("flag_values", "flag_masks", "flag_meanings")
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One variable to fill.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the Dataset.
+    values : numpy or dask array ``[t b y x]``
+        As the user gave it, in its own dtype.
+    nodata : float or None
+        The value that says "missing", beside NaN.
+    observed, where : bool array ``[t b y x]`` or None
+        What a mask or quality variable says; what the user wants filled.
+    """
+
+    name: Hashable
+    values: Any
+    nodata: float | None
+    observed: Any | None = None
+    where: Any | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Variables of the same dims, filled together; `days` is float64 ``[t]``."""
+
+    dims: Dims
+    layers: tuple[Layer, ...]
+    days: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Cube:
+    """A Dataset read: itself, and the groups of variables to fill."""
+
+    dataset: xr.Dataset
+    groups: tuple[Group, ...]
+
+
+def read(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None, where: Mask = None) -> Cube:
+    """Find dims, bands and masks of a cube; nothing lazy is computed.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        One variable a band with dims (time, y, x), time optional; or an array with a band dim.
+    observed : bool DataArray, Dataset or bool, optional
+        True where a pixel was observed, on the cube's own grid. A pixel that holds nodata or NaN
+        is missing whatever this says.
+    where : bool DataArray, Dataset or bool, optional
+        Which missing pixels to fill.
+
+    Returns
+    -------
+    Cube
+
+    Raises
+    ------
+    SchemaError
+        Where dims, dtype, nodata or a mask do not fit; the message says what to change.
+    """
+    dataset = _as_dataset(obj)
+    axes = _find_axes(dataset)
+    names = _bands(dataset, axes)
+    grouped: dict[Dims, list[Layer]] = {}
+    for name in names:
+        dims = _dims_of(dataset[name], axes)
+        layer = _layer(dataset, name, dims, observed, where)
+        grouped.setdefault(dims, []).append(layer)
+    groups = tuple(
+        Group(dims, tuple(layers), _days(dataset, dims.time)) for dims, layers in grouped.items()
+    )
+    return Cube(dataset, groups)
+
+
+def check_time(cube: Cube, halo: Halo) -> None:
+    """Raise SchemaError where a method that looks along time cannot use the cube's dates."""
+    if halo.t == 0:
+        return
+    for group in cube.groups:
+        time = group.dims.time
+        if time is None:
+            continue
+        if time not in cube.dataset.coords:
+            raise SchemaError(
+                f"dim {time!r} has no coordinate, but this method looks along time; "
+                f"assign the dates with ds.assign_coords({time}=...)"
+            )
+        if not np.isfinite(group.days).all():
+            raise SchemaError(f"coordinate {time!r} holds NaT or NaN; drop those dates first")
+        step = np.diff(group.days)
+        if np.any(step == 0):
+            again = cube.dataset[time].values[1:][step == 0][0]
+            raise SchemaError(
+                f"duplicate time {again} in {time!r}, but this method looks along time; merge "
+                f"the duplicates, for example with ds.groupby({str(time)!r}).max()"
+            )
+        if np.any(step < 0):
+            raise SchemaError(
+                f"{time!r} is not in ascending order, but this method looks along time; "
+                f"use ds.sortby({str(time)!r})"
+            )
+
+
+def _as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    if isinstance(obj, xr.Dataset):
+        return obj
+    if not isinstance(obj, xr.DataArray):
+        raise SchemaError(
+            f"found {type(obj).__name__}; wanted an xarray Dataset (one variable a band) or "
+            "DataArray with dims (time, band, y, x)"
+        )
+    name = "data" if obj.name is None else obj.name
+    if name in obj.coords:
+        raise SchemaError(f"the array is called {name!r} like one of its coords; rename it")
+    return obj.to_dataset(name=name)
+
+
+def _find_axes(dataset: xr.Dataset) -> dict[str, Hashable]:
+    """Map time, band, y, x to the Dataset's dims, by name or by CF axis."""
+    found: dict[str, Hashable] = {}
+    for role, names in _NAMES.items():
+        matches = [d for d in dataset.dims if str(d).lower() in names]
+        if not matches and role != "band":
+            matches = [d for d in dataset.dims if _cf_axis(dataset, d) == role]
+        if len(matches) > 1:
+            raise SchemaError(
+                f"found several dims that could be {role}: {matches}; rename all but one"
+            )
+        if matches:
+            found[role] = matches[0]
+    missing = [role for role in ("y", "x") if role not in found]
+    if missing:
+        raise SchemaError(
+            f"found dims {list(dataset.dims)}, none of them {' or '.join(missing)}; "
+            "rename the spatial dims to y and x with .rename"
+        )
+    for dim in found.values():
+        if dataset.sizes[dim] == 0:
+            raise SchemaError(f"dim {dim!r} is empty (size 0); check the selection made before")
+    return found
+
+
+def _cf_axis(dataset: xr.Dataset, dim: Hashable) -> str | None:
+    attrs = dataset[dim].attrs if dim in dataset.coords else {}
+    standard = str(attrs.get("standard_name", ""))
+    for role, axis, names in (
+        ("y", "Y", ("projection_y_coordinate", "latitude")),
+        ("x", "X", ("projection_x_coordinate", "longitude")),
+        ("time", "T", ("time",)),
+    ):
+        if attrs.get("axis") == axis or standard in names:
+            return role
+    return None
+
+
+def _bands(dataset: xr.Dataset, axes: dict[str, Hashable]) -> list[Hashable]:
+    """Names of the variables to fill; the others pass through."""
+    spatial = {axes["y"], axes["x"]}
+    names = []
+    for name, array in dataset.data_vars.items():
+        if not spatial <= set(array.dims) or _passes_through(dataset, name):
+            continue
+        if array.dtype.kind in "OcV":
+            raise SchemaError(
+                f"variable {name!r} has dtype {array.dtype}; wanted integers or floats: "
+                f"convert it with .astype, or drop it"
+            )
+        if array.dtype.kind not in "iuf":
+            continue
+        names.append(name)
+    if not names:
+        raise SchemaError(
+            f"found no band to fill among {list(dataset.data_vars)}; wanted at least one numeric "
+            f"variable with dims {axes['y']!r} and {axes['x']!r} that is not a mask or flag"
+        )
+    for name in names:
+        for made in (f"{name}_std", f"{name}_provenance"):
+            if made in dataset.variables:
+                raise SchemaError(
+                    f"{made!r} is there already, so {name!r} has been filled before; "
+                    f"drop it with ds.drop_vars({made!r}) to fill again"
+                )
+    return names
+
+
+def _passes_through(dataset: xr.Dataset, name: Hashable) -> bool:
+    array, text = dataset[name], str(name)
+    if array.dtype == bool or is_quality(text) or any(key in array.attrs for key in _FLAG_KEYS):
+        return True
+    stems = (text.removesuffix(end) for end in ("_std", "_provenance") if text.endswith(end))
+    return any(stem in dataset.variables for stem in stems)
+
+
+def _dims_of(array: xr.DataArray, axes: dict[str, Hashable]) -> Dims:
+    extra = [dim for dim in array.dims if dim not in axes.values()]
+    if extra:
+        raise SchemaError(
+            f"variable {array.name!r} has dims {list(array.dims)}; {extra} is none of time, band, "
+            "y, x: select one entry of it with .isel, or rename it to band"
+        )
+    time, band = (axes.get(role) for role in ("time", "band"))
+    return Dims(
+        time if time in array.dims else None,
+        band if band in array.dims else None,
+        axes["y"],
+        axes["x"],
+    )
+
+
+def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, where: Mask) -> Layer:
+    array = dataset[name]
+    values = masking.canonical(array.variable, dims)
+    if any(np.isnan(size) for size in values.shape):
+        raise SchemaError(f"{name!r} has dask chunks of unknown size; .compute_chunk_sizes() first")
+    nodata = _nodata(array)
+    said = masking.resolve("observed", observed, array, dims)
+    if said is None:
+        said = _from_quality(dataset, array, dims)
+    if array.dtype.kind in "iu" and nodata is None and said is None:
+        raise SchemaError(
+            f"{name!r} holds integers ({array.dtype}) but nothing says which are missing; set "
+            f"ds[{str(name)!r}].attrs['nodata'] = ..., or pass observed="
+        )
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f" and np.isinf(values).any():
+        raise SchemaError(
+            f"{name!r} holds infinite values; replace them with NaN, for example with "
+            f"ds[{str(name)!r}].where(np.isfinite(ds[{str(name)!r}]))"
+        )
+    wanted = masking.resolve("where", where, array, dims)
+    return Layer(name, values, nodata, said, wanted)
+
+
+def _from_quality(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
+    for name, quality in dataset.data_vars.items():
+        rule = quality_rule(str(name))
+        if rule is None or quality.dtype.kind not in "iuf":
+            continue
+        if {dims.y, dims.x} <= set(quality.dims) <= set(array.dims):
+            return masking.decode_quality(quality, rule, array, dims)
+    return None
+
+
+def _nodata(array: xr.DataArray) -> float | None:
+    """Return the value that says missing in the values as they are in memory.
+
+    An encoding's ``_FillValue`` on floats was decoded to NaN already, so only attrs count there.
+    """
+    places = [array.attrs] if array.dtype.kind == "f" else [array.attrs, array.encoding]
+    for place in places:
+        for key in _NODATA_KEYS:
+            value = place.get(key)
+            if value is None:
+                continue
+            try:
+                number = float(np.asarray(value).reshape(-1)[0])
+            except (TypeError, ValueError, IndexError) as error:
+                raise SchemaError(
+                    f"{array.name!r} says {key}={value!r}; wanted one number"
+                ) from error
+            if np.isnan(number):
+                continue
+            return number
+    return None
+
+
+def _days(dataset: xr.Dataset, time: Hashable | None) -> NDArray[np.float64]:
+    """Days since 1970-01-01 of each date; counts up from 0 where there is no coordinate."""
+    if time is None:
+        return np.zeros(1)
+    if time not in dataset.coords:
+        return np.arange(dataset.sizes[time], dtype=np.float64)
+    dates = dataset[time].values
+    if np.issubdtype(dates.dtype, np.datetime64):
+        days = (dates - np.datetime64("1970-01-01")) / np.timedelta64(1, "D")
+        return np.asarray(days, np.float64)
+    if dates.dtype.kind in "iuf":
+        return dates.astype(np.float64)
+    try:
+        steps = [(date - dates[0]).total_seconds() / 86400 for date in dates]
+    except (AttributeError, TypeError) as error:
+        raise SchemaError(
+            f"coordinate {time!r} has dtype {dates.dtype}; wanted dates: use "
+            f"ds.assign_coords({time}=pandas.to_datetime(...))"
+        ) from error
+    return np.asarray(steps, np.float64)
