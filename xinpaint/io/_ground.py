@@ -79,7 +79,7 @@ def ground(size: int, seed: int) -> Ground:
     broad = fractal(n, rng, longest=400, power=3.4)
     # Hills in the north-west, the plain below them.
     upland = soft(0.9 - (0.75 * cols + 1.0 * rows) / n + 0.16 * broad, 0.10, 0.5)
-    relief = _relief(n, rng, upland)
+    relief = _relief(n, rng, ndimage.gaussian_filter(upland, 16))
     slopes = np.stack(np.gradient(relief, 30.0 / FINE))
     centre = _river_line(n, rng)
     river, distance = _river(n, rng, centre)
@@ -90,7 +90,7 @@ def ground(size: int, seed: int) -> Ground:
     canopy = fractal(n, rng, longest=8, power=1.2)
     woods = fractal(n, rng, longest=120, power=3.0)
     shade = ndimage.gaussian_filter(slopes[0], 3) / 0.15  # more trees on slopes facing north
-    forest = soft(woods + 1.7 * upland - 1.75 + 0.35 * np.clip(shade, -2, 2), 0.05, 0.25) * upland
+    forest = soft(woods + 1.7 * upland - 1.45 + 0.35 * np.clip(shade, -2, 2), 0.05, 0.25) * upland
     forest = np.maximum(forest, soft(woods - distance / 14 + 0.3 * canopy, -0.35, 0.15) * (distance < 40))
     dry = (river > 0.6) & (lake > 0.6)
     open_land = (1 - soft(upland, 0.25, 0.5)) * (1 - forest) * dry
@@ -112,29 +112,30 @@ def ground(size: int, seed: int) -> Ground:
 
 
 def _relief(n: int, rng: np.random.Generator, upland: Map) -> Map:
-    """Height in metres: ridged noise in the hills, a gentle swell in the plain."""
-    warp = [fractal(n, rng, longest=160, power=3.2) * 9 for _ in range(2)]
+    """Height in metres: ridges and side valleys in the hills, a gentle swell in the plain."""
+    warp = [fractal(n, rng, longest=80, power=4.5) * 5 for _ in range(2)]
     rows, cols = np.mgrid[0:n, 0:n]
-    ridges, weight = np.zeros((n, n), np.float32), np.ones((n, n), np.float32)
-    for octave in range(5):
-        noise = fractal(n, rng, longest=130 / 2**octave, power=4.6)
-        ridge = np.clip(1 - np.abs(noise), 0, 1) ** 1.5 * weight
-        ridges += ridge * 0.52**octave
-        weight = np.clip(1.6 * ridge, 0.15, 1)
-    ridges = ndimage.map_coordinates(ridges, [rows + warp[0], cols + warp[1]], order=1, mode="wrap")
+    hills, weight = np.zeros((n, n), np.float32), np.ones((n, n), np.float32)
+    for octave in range(3):
+        noise = fractal(n, rng, longest=90 / 2**octave, power=7.0)
+        ridge = (1 - np.minimum(np.abs(noise), 1.6) / 1.6) * weight
+        hills += ridge * 0.42**octave
+        weight = np.clip(1.5 * ridge, 0.1, 1)
+    hills = ndimage.map_coordinates(hills, [rows + warp[0], cols + warp[1]], order=1, mode="wrap")
+    hills = ndimage.gaussian_filter(hills, 0.9)
     plain = fractal(n, rng, longest=200, power=3.4)
-    return np.asarray(430 * upland * ridges + 250 * upland + 5 * plain, dtype=np.float32)
+    rough = fractal(n, rng, longest=40, power=3.6)
+    return np.asarray(upland * (430 * hills + 2 * rough) + 160 * upland + 4 * plain, dtype=np.float32)
 
 
 def _river_line(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Centre line ``[point, (y, x)]``: a sine-generated curve (Langbein and Leopold 1966)."""
+    """Centre line ``[point, (y, x)]``: its heading swings to and fro, by no strict period."""
     step = 0.5
-    length = np.arange(0, 3.2 * n, step)
-    wave = ndimage.gaussian_filter1d(rng.normal(size=length.size), 120)
-    phase = np.cumsum(2 * np.pi * step / (96 * np.exp(0.35 * wave / wave.std())))
-    swing = ndimage.gaussian_filter1d(rng.normal(size=length.size), 200)
-    angle = np.deg2rad(68 + 18 * swing / swing.std()) * np.sin(phase + rng.uniform(0, 6)) - 0.45
-    x = np.cumsum(np.cos(angle)) * step - 20
+    length = np.arange(0, 4.5 * n, step)
+    white = rng.normal(size=length.size)
+    swing = ndimage.gaussian_filter1d(white, 34) - ndimage.gaussian_filter1d(white, 75)
+    angle = 1.25 * np.tanh(swing / swing.std()) - 0.42
+    x = np.cumsum(np.cos(angle)) * step - 40
     y = np.cumsum(np.sin(angle)) * step
     inside = (x > -20) & (x < n + 20)
     y += 0.67 * n - y[inside].mean()
@@ -154,9 +155,9 @@ def _river(n: int, rng: np.random.Generator, centre: NDArray[np.float64]) -> tup
     """Height above the river's mean level, and distance from its centre line."""
     distance = _distance(n, centre)
     distance = ndimage.gaussian_filter(distance, 0.8)
-    half = 5.0 + 1.0 * fractal(n, rng, longest=120, power=3.2)
+    half = 3.6 + 0.6 * fractal(n, rng, longest=120, power=3.2)
     scroll = fractal(n, rng, longest=34, power=3.4)  # old channels of the flood plain
-    bank = (distance - half) / 4.5
+    bank = (distance - half) / 3.6
     plain = 0.55 + (distance - half) / 55 + 0.55 * scroll
     height = np.where(bank < 0, bank, np.minimum(bank, np.maximum(plain, 0.18 * bank + 0.05)))
     return np.asarray(height, dtype=np.float32), distance
@@ -266,4 +267,4 @@ def _town(
         line = np.stack([places[0][0] + dy * 1.4 * n * along, places[0][1] + dx * 1.4 * n * along], 1)
         line += (bends[2 * k : 2 * k + 2] * soft(along.astype(np.float32), 0, 0.2)).T
         distance = np.minimum(distance, _distance(n, line))
-    return built, plan[v.astype(int), u.astype(int)], soft(-distance, -1.6, -0.6)
+    return built, plan[v.astype(int), u.astype(int)], soft(-distance, -1.3, -0.2)

@@ -116,7 +116,7 @@ def _hills(land: Ground, day: float, fields: Map) -> Map:
     spring = float(_rise(day, np.float32(85)) * (1 - 0.65 * _rise(day, np.float32(185))))
     lush = np.clip(0.30 + 0.5 * spring + 0.16 * land.grain - 0.5 * steep, 0.05, 0.9)
     image = _mix(image, "grass", lush * (0.35 + 0.65 * spring))
-    image = _mix(image, "rock", soft(steep + 0.07 * land.grain + 0.04 * land.canopy, 0.5, 0.75))
+    image = _mix(image, "rock", 0.6 * soft(steep + 0.06 * land.grain + 0.03 * land.canopy, 0.8, 1.2))
     image *= 1 + 0.05 * land.canopy
     wild = soft(land.upland + 0.03 * land.grain, 0.28, 0.34)
     return np.asarray(fields + wild * (image - fields), dtype=np.float32)
@@ -141,7 +141,7 @@ def _built(land: Ground, day: float, image: Map, seed: int) -> Map:
     town = _mix(np.broadcast_to(_spectrum("street"), image.shape), "roof", 0.9 * roof)
     town = _mix(town, "leaves", garden * (1 - roof) * leaf)
     image = np.asarray(image + 0.92 * land.town * (town - image), dtype=np.float32)
-    return _mix(image, "gravel", 0.8 * land.road)
+    return _mix(image, "gravel", 0.6 * land.road)
 
 
 def _light(land: Ground, day: float) -> Map:
@@ -152,7 +152,7 @@ def _light(land: Ground, day: float) -> Map:
     # Rows run south, so the sun's northward part meets the gradient along y with its sign kept.
     facing = -dx * np.sin(azimuth) * np.cos(height) + dy * np.cos(azimuth) * np.cos(height)
     cosine = (facing + np.sin(height)) / np.sqrt(1 + dx**2 + dy**2)
-    return np.asarray(0.22 + 0.78 * np.clip(cosine, 0.02, None) / np.sin(height), dtype=np.float32)
+    return np.asarray(0.3 + 0.7 * np.clip(cosine, 0.02, None) / np.sin(height), dtype=np.float32)
 
 
 def _water(land: Ground, day: float, image: Map, seed: int) -> Map:
@@ -163,7 +163,7 @@ def _water(land: Ground, day: float, image: Map, seed: int) -> Map:
     for height, swing, silt in ((land.river, 0.62, 0.75), (land.lake, 0.9, 0.25)):
         above = height - swing * level
         shore = soft(-height, -swing * 1.25, -swing * 0.6) * (1 - soft(above, 0.2, 2.2))
-        image = _mix(image, "sand", 0.75 * shore * soft(above + 0.25 * land.grain, 0.15, 0.5))
+        image = _mix(image, "sand", 0.55 * shore * soft(above + 0.25 * land.grain, 0.15, 0.5))
         image = _mix(image, "mud", 0.7 * (1 - soft(above, 0.0, 0.4)))
         silty = np.clip(silt + 0.18 * drift + 0.18 * level + 0.35 * soft(above, -1.5, 0), 0, 1)
         water = _mix(np.broadcast_to(_spectrum("clear water"), image.shape), "silty water", silty)
