@@ -1,4 +1,4 @@
-"""Where things lie in the tutorial's invented landscape: relief, river, lakes, parcels, roads, town.
+"""Where things lie in the tutorial's invented landscape: relief, water, fields, roads, town.
 
 Everything is drawn on a grid twice as fine as the image, in fine pixels, so that thin things
 come out mixed as they do in a 30 m pixel. A larger image shows more land, not larger fields.
@@ -7,6 +7,7 @@ come out mixed as they do in a 30 m pixel. A larger image shows more land, not l
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,9 @@ def ground(size: int, seed: int) -> Ground:
     woods = fractal(n, rng, longest=120, power=3.0)
     shade = ndimage.gaussian_filter(slopes[0], 3) / 0.15  # more trees on slopes facing north
     forest = soft(woods + 1.7 * upland - 1.45 + 0.35 * np.clip(shade, -2, 2), 0.05, 0.25) * upland
-    forest = np.maximum(forest, soft(woods - distance / 14 + 0.3 * canopy, -0.35, 0.15) * (distance < 40))
+    forest = np.maximum(
+        forest, soft(woods - distance / 14 + 0.3 * canopy, -0.35, 0.15) * (distance < 40)
+    )
     dry = (river > 0.6) & (lake > 0.6)
     open_land = (1 - soft(upland, 0.25, 0.5)) * (1 - forest) * dry
     return Ground(
@@ -125,7 +128,9 @@ def _relief(n: int, rng: np.random.Generator, upland: Map) -> Map:
     hills = ndimage.gaussian_filter(hills, 0.9)
     plain = fractal(n, rng, longest=200, power=3.4)
     rough = fractal(n, rng, longest=40, power=3.6)
-    return np.asarray(upland * (430 * hills + 2 * rough) + 160 * upland + 4 * plain, dtype=np.float32)
+    return np.asarray(
+        upland * (430 * hills + 2 * rough) + 160 * upland + 4 * plain, dtype=np.float32
+    )
 
 
 def _river_line(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -180,7 +185,7 @@ def _lakes(n: int, rng: np.random.Generator, river: Map) -> Map:
 
 
 def _dry_place(n: int, rng: np.random.Generator, river: Map, *, large: bool) -> tuple[float, float]:
-    """A place for a lake, away from the river; large ones in the middle or east, near the hills."""
+    """Find a place for a lake, away from the river; large ones below the hills."""
     for _ in range(50):
         y, x = rng.uniform(0.08, 0.92, 2)
         if large:
@@ -194,7 +199,9 @@ def _fields(rows: Map, cols: Map, rng: np.random.Generator) -> tuple[NDArray[np.
     """Parcel numbers, plough streaks and tracks: two districts, each with its own plan."""
     n = rows.shape[0]
     bend = [2.2 * fractal(n, rng, longest=260, power=3.6) for _ in range(2)]
-    district = (cols - 0.56 * n) + 0.3 * (rows - n) + 30 * fractal(n, rng, longest=300, power=3.6) > 0
+    district = (cols - 0.56 * n) + 0.3 * (rows - n) + 30 * fractal(
+        n, rng, longest=300, power=3.6
+    ) > 0
     parts = []
     for degrees, block, smallest in ((rng.uniform(6, 18), 58, 13), (rng.uniform(-38, -24), 38, 8)):
         turn = np.deg2rad(degrees)
@@ -216,22 +223,23 @@ def _plan(
     """Blocks between tracks, each cut again and again into rectangular fields."""
     plan = np.zeros((height, width), np.int32)
     track = np.zeros((height, width), np.float32)
-    edges = [np.cumsum(rng.uniform(0.6, 1.4, s // block * 2 + 2) * block).astype(int) for s in (height, width)]
+    edges = [
+        np.cumsum(rng.uniform(0.6, 1.4, s // block * 2 + 2) * block).astype(int)
+        for s in (height, width)
+    ]
     tops, lefts = ([0, *e[e < s], s] for e, s in zip(edges, (height, width), strict=True))
     for top in tops[1:-1]:
         track[top, :] = rng.choice([0.0, 0.45, 0.9])
     for left in lefts[1:-1]:
         track[:, left] = rng.choice([0.0, 0.45, 0.9])
-    stack = [
-        (a, b, c, d)
-        for a, b in zip(tops[:-1], tops[1:], strict=True)
-        for c, d in zip(lefts[:-1], lefts[1:], strict=True)
-    ]
+    stack = [(a, b, c, d) for a, b in pairwise(tops) for c, d in pairwise(lefts)]
     number = 0
     while stack:
         a, b, c, d = stack.pop()
         tall, wide = b - a, d - c
-        if max(tall, wide) < 2 * smallest or (max(tall, wide) < block * 0.9 and rng.random() < 0.22):
+        if max(tall, wide) < 2 * smallest or (
+            max(tall, wide) < block * 0.9 and rng.random() < 0.22
+        ):
             number += 1
             plan[a:b, c:d] = number
         elif tall * rng.uniform(0.6, 1.7) > wide:
@@ -254,7 +262,9 @@ def _town(
     rough = fractal(n, rng, longest=40, power=2.6)
     built = np.zeros((n, n), np.float32)
     for y, x, reach in places:
-        built = np.maximum(built, soft(1 - np.hypot(rows - y, cols - x) / reach + 0.3 * rough, 0, 0.3))
+        built = np.maximum(
+            built, soft(1 - np.hypot(rows - y, cols - x) / reach + 0.3 * rough, 0, 0.3)
+        )
     turn = np.deg2rad(rng.uniform(10, 30))
     u = np.cos(turn) * cols + np.sin(turn) * rows + n
     v = np.cos(turn) * rows - np.sin(turn) * cols + n
@@ -264,7 +274,9 @@ def _town(
     bends = ndimage.gaussian_filter1d(rng.normal(size=(8, along.size)), n / 3, axis=1)
     bends *= 5 / bends.std()
     for k, (dy, dx) in enumerate(((-0.25, 1.0), (0.3, -1.0), (-1.0, -0.35), (1.0, 0.2))):
-        line = np.stack([places[0][0] + dy * 1.4 * n * along, places[0][1] + dx * 1.4 * n * along], 1)
+        line = np.stack(
+            [places[0][0] + dy * 1.4 * n * along, places[0][1] + dx * 1.4 * n * along], 1
+        )
         line += (bends[2 * k : 2 * k + 2] * soft(along.astype(np.float32), 0, 0.2)).T
         distance = np.minimum(distance, _distance(n, line))
     return built, plan[v.astype(int), u.astype(int)], soft(-distance, -1.3, -0.2)

@@ -58,7 +58,10 @@ def _rise(day: float, start: Map, rate: float = 9.0) -> Map:
 
 def water_level(day: float) -> float:
     """Level of river and lakes, -1 (autumn) to 1 (snow melt in April), by day of year."""
-    return float(np.cos(2 * np.pi * (day - 108) / 365.25) * 0.75 + 0.25 * np.cos(4 * np.pi * (day - 112) / 365.25))
+    return float(
+        np.cos(2 * np.pi * (day - 108) / 365.25) * 0.75
+        + 0.25 * np.cos(4 * np.pi * (day - 112) / 365.25)
+    )
 
 
 def reflectance(land: Ground, day: float, *, seed: int) -> NDArray[np.float32]:
@@ -79,12 +82,14 @@ def reflectance(land: Ground, day: float, *, seed: int) -> NDArray[np.float32]:
 
 
 def _crops(land: Ground, day: float, seed: int) -> Map:
-    """The fields: each parcel has a crop, a calendar of its own, a soil."""
+    """Sow the fields: each parcel has a crop, a calendar of its own, a soil."""
     rng = np.random.default_rng([seed, 2])
     count = int(land.parcel.max()) + 1
     share = np.array([c[1] for c in CROPS])
     crop = rng.choice(len(CROPS), count, p=share / share.sum())
-    start, end, peak, winter = (np.array([c[k] for c in CROPS], np.float32)[crop] for k in (2, 3, 4, 5))
+    start, end, peak, winter = (
+        np.array([c[k] for c in CROPS], np.float32)[crop] for k in (2, 3, 4, 5)
+    )
     start, end = start + rng.normal(0, 9, count), end + rng.normal(0, 11, count)
     peak = peak * np.clip(rng.normal(0.92, 0.12, count), 0.5, 1.08)
     green = _rise(day, start) * (1 - _rise(day, end, 6.0))
@@ -111,12 +116,16 @@ def _crops(land: Ground, day: float, seed: int) -> Map:
 def _hills(land: Ground, day: float, fields: Map) -> Map:
     """Rough grazing and rock where the land is too steep for fields."""
     steep = np.hypot(*land.slopes)
-    image = _mix(np.broadcast_to(_spectrum("red soil"), fields.shape), "dark soil", soft(land.soil, -1, 1))
+    image = _mix(
+        np.broadcast_to(_spectrum("red soil"), fields.shape), "dark soil", soft(land.soil, -1, 1)
+    )
     image = _mix(image, "straw", 0.45 * soft(land.grain, -1.5, 1.5))
     spring = float(_rise(day, np.float32(85)) * (1 - 0.65 * _rise(day, np.float32(185))))
     lush = np.clip(0.30 + 0.5 * spring + 0.16 * land.grain - 0.5 * steep, 0.05, 0.9)
     image = _mix(image, "grass", lush * (0.35 + 0.65 * spring))
-    image = _mix(image, "rock", 0.6 * soft(steep + 0.06 * land.grain + 0.03 * land.canopy, 0.8, 1.2))
+    image = _mix(
+        image, "rock", 0.6 * soft(steep + 0.06 * land.grain + 0.03 * land.canopy, 0.8, 1.2)
+    )
     image *= 1 + 0.05 * land.canopy
     wild = soft(land.upland + 0.03 * land.grain, 0.28, 0.34)
     return np.asarray(fields + wild * (image - fields), dtype=np.float32)
@@ -126,7 +135,9 @@ def _forest(land: Ground, day: float, image: Map) -> Map:
     """Conifers high up, broad leaves below and along the river."""
     leaf = float(_rise(day, np.float32(112)) * (1 - _rise(day, np.float32(288))))
     conifer = soft(land.upland + 0.12 * land.grain, 0.55, 0.85)
-    trees = _mix(np.broadcast_to(_spectrum("twigs"), image.shape), "leaves", np.full_like(conifer, leaf))
+    trees = _mix(
+        np.broadcast_to(_spectrum("twigs"), image.shape), "leaves", np.full_like(conifer, leaf)
+    )
     trees = _mix(trees, "conifer", conifer) * (1 + 0.13 * land.canopy)
     return np.asarray(image + 0.95 * land.forest * (trees - image), dtype=np.float32)
 

@@ -110,7 +110,9 @@ def _missing(size: int, seed: int, date: int) -> NDArray[np.bool_]:
     y, x = rng.integers(0, 48, 2)
     gap = track[y : y + size, x : x + size].copy()
     if date % 3 != 1:
-        cloud = masks.clouds((size, size), seed=1000 * seed + date, fraction=rng.uniform(0.03, 0.12))
+        cloud = masks.clouds(
+            (size, size), seed=1000 * seed + date, fraction=rng.uniform(0.03, 0.12)
+        )
         cloud = ndimage.binary_opening(cloud, iterations=2)
         shadow = np.zeros_like(cloud)
         # The sun stands in the south-east: shadows fall to the north-west.
@@ -133,8 +135,16 @@ def _label(stack: NDArray[np.uint16], time: NDArray[np.datetime64]) -> xr.Datase
         {band: (("time", "y", "x"), stack[k]) for k, band in enumerate(_season.BANDS)},
         coords={
             "time": ("time", time, {"standard_name": "time", "axis": "T"}),
-            "y": ("y", TOP - steps, metre | {"axis": "Y", "standard_name": "projection_y_coordinate"}),
-            "x": ("x", LEFT + steps, metre | {"axis": "X", "standard_name": "projection_x_coordinate"}),
+            "y": (
+                "y",
+                TOP - steps,
+                metre | {"axis": "Y", "standard_name": "projection_y_coordinate"},
+            ),
+            "x": (
+                "x",
+                LEFT + steps,
+                metre | {"axis": "X", "standard_name": "projection_x_coordinate"},
+            ),
             "spatial_ref": ((), 0, reference),
         },
         attrs={"title": "xinpaint tutorial cube: an invented valley as Landsat 7 would see it"},

@@ -1,0 +1,149 @@
+"""Commands: thin, over the same functions that Python users call."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xinpaint import __version__
+from xinpaint.errors import DataError, XinpaintError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+#: Side of the blocks in which a GeoTIFF is read.
+BLOCK = 1024
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 when done, 2 after an error that says what to change."""
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+    except XinpaintError as error:
+        print(f"xinpaint: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="xinpaint", description="Fill the gaps of satellite image stacks."
+    )
+    parser.add_argument("--version", action="version", version=f"xinpaint {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    fill = commands.add_parser("fill", help="fill a Zarr cube or GeoTIFF into a new Zarr store")
+    fill.add_argument("src", type=Path, help="Zarr store or GeoTIFF")
+    fill.add_argument("dst", type=Path, help="Zarr store to write; must not exist")
+    fill.add_argument("--method", default="convnp", help="see `xinpaint methods` (%(default)s)")
+    fill.add_argument("--weights", help="name or .safetensors file, for a neural method")
+    fill.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps, for a neural method")
+    fill.set_defaults(run=_fill)
+
+    score = commands.add_parser("score", help="hide pixels of a cube and score methods on them")
+    score.add_argument("src", type=Path, help="Zarr store or GeoTIFF")
+    score.add_argument("--methods", nargs="+", default=["convnp", "navier_stokes", "telea"])
+    score.add_argument("--seed", type=int, default=0)
+    score.set_defaults(run=_score)
+
+    methods = commands.add_parser("methods", help="list the methods")
+    methods.set_defaults(run=_methods)
+
+    train = commands.add_parser("train", help="train a net; resumes a run found in --out")
+    train.add_argument("recipe", type=Path, help="TOML file")
+    train.add_argument("--out", type=Path, help="folder of the run (runs/RECIPE)")
+    train.add_argument("--data", type=Path, help="data folder ($XINPAINT_DATA)")
+    train.add_argument("--device", default="cpu")
+    train.set_defaults(run=_train)
+    return parser
+
+
+def _fill(args: argparse.Namespace) -> None:
+    from xinpaint.cube.inpaint import inpaint
+    from xinpaint.io.weights import filler
+
+    if args.dst.exists():
+        raise DataError(f"{args.dst} exists: choose another path or remove it first")
+    options = {k: v for k in ("weights", "device") if (v := getattr(args, k)) is not None}
+    method = filler(args.method, **options)
+    filled = inpaint(_open(args.src), method, name=args.method)
+    _write(filled, args.dst)
+    print(f"wrote {args.dst}")
+
+
+def _score(args: argparse.Namespace) -> None:
+    from xinpaint.cube.score import score
+    from xinpaint.io.weights import filler
+
+    fillers = {name: filler(name) for name in args.methods}
+    table = score(_open(args.src), fillers, seed=args.seed).mean("variable")
+    print(table.to_dataframe().round(3).to_string())
+
+
+def _methods(args: argparse.Namespace) -> None:
+    from xinpaint.accessors import Inpaint
+    from xinpaint.io.weights import NEURAL
+    from xinpaint.methods.table import METHODS
+
+    for name in [*NEURAL, *METHODS]:
+        said = (getattr(Inpaint, name).__doc__ or "").partition("\n")[0]
+        print(f"{name:14} {said}")
+
+
+def _train(args: argparse.Namespace) -> None:
+    from xinpaint.train.loop import fit
+
+    out = args.out or Path("runs") / args.recipe.stem
+    print(f"wrote {fit(args.recipe, out, data=args.data, device=args.device)}")
+
+
+def _open(path: Path) -> xr.Dataset:
+    """Open a Zarr store or GeoTIFF lazily, one variable a band."""
+    import xarray as xr
+
+    if not path.exists():
+        raise DataError(f"{path} is not there: give a Zarr store or a GeoTIFF")
+    try:
+        if path.is_dir():
+            cube: xr.Dataset = xr.open_zarr(path, decode_coords="all", chunks={})
+            return cube
+        return _open_tiff(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} opens neither as Zarr nor as GeoTIFF: {error}") from error
+
+
+def _open_tiff(path: Path) -> xr.Dataset:
+    import rioxarray
+
+    blocks = {"x": BLOCK, "y": BLOCK}
+    opened: Any = rioxarray.open_rasterio(
+        path, chunks=blocks, band_as_variable=True, driver="GTiff"
+    )
+    names = {v: str(opened[v].attrs.get("long_name", v)) for v in opened.data_vars}
+    unique = len(set(names.values())) == len(names)
+    result: xr.Dataset = opened.rename(names) if unique else opened
+    return result
+
+
+def _write(cube: xr.Dataset, path: Path) -> None:
+    """Write beside `path`, then rename: a store under that name is always whole."""
+    from dask.diagnostics.progress import ProgressBar
+
+    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with ProgressBar(out=sys.stderr):  # type: ignore[no-untyped-call]
+            cube.to_zarr(part, mode="w-", consolidated=False)
+        part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
