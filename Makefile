@@ -4,7 +4,7 @@ JOBS ?= 2
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
-.PHONY: demo test slow check bench docs clean
+.PHONY: demo test slow check bench docs clean .venv/new
 .DEFAULT_GOAL := test
 
 demo: .venv/.stamp
@@ -33,15 +33,22 @@ docs: .venv/.stamp-docs
 .venv/.stamp: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "xinpaint needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
-	@test -x $(BIN)/python || echo "setting up .venv (once, a few minutes)"
-	@test -x $(BIN)/python || { $(PYTHON) -c 'import ensurepip' 2>/dev/null && $(PYTHON) -m venv .venv; } \
-	  || { $(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m venv --without-pip .venv \
-	       && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; } \
-	  || { rm -rf .venv; echo "cannot make .venv: this Python has neither ensurepip nor pip." >&2; \
-	       echo "On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory .venv/new
 	$(PIP) torch
 	$(PIP) -e ".[train,test]"
 	@touch $@
+
+# Debian keeps ensurepip in a package of its own; any pip at hand can stand in for it.
+.venv/new:
+	@echo "setting up .venv (once, a few minutes)"; rm -rf .venv
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(PYTHON) -m venv .venv; \
+	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+	  $(PYTHON) -m venv --without-pip .venv \
+	  && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; \
+	else \
+	  echo "cannot make .venv: this Python has neither ensurepip nor pip." >&2; \
+	  echo "On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+	fi
 
 .venv/.stamp-docs: .venv/.stamp
 	$(PIP) -e ".[docs]"
