@@ -88,7 +88,7 @@ def before_after(
     for ax, (title, ds) in zip(axes, pictures.items(), strict=False):
         _show(ax, rgb(ds, bands=bands, time=time, limits=limits), gappy[bands[0]])
         missing = np.isnan(_plane(ds, bands[0], time)).mean()
-        ax.set_title(f"{title}, {missing:.0%} missing" if missing > 0.0005 else title)
+        ax.set_title(f"{title}, {missing:.1%} missing" if missing > 0.0005 else title)
     if sure is not None:
         _uncertainty(figure, axes[len(pictures)], sure, bands, time)
     figure.suptitle(f"{', '.join(bands)}{_date(gappy[bands[0]], time)}")
@@ -219,7 +219,7 @@ def _show(ax: Axes, picture: NDArray[Any], array: xr.DataArray, **options: Any) 
 def _uncertainty(
     figure: Figure, ax: Axes, filled: xr.Dataset, bands: Sequence[str], time: int
 ) -> None:
-    """Map the standard deviation where filled; observed pixels light grey, unknown ones in MISSING."""
+    """Map the standard deviation where filled; observed pixels grey, unknown ones MISSING."""
     from matplotlib import colormaps
 
     std = np.mean([_plane(filled, f"{band}_std", time) for band in bands], axis=0)

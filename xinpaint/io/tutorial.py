@@ -113,11 +113,11 @@ def _missing(size: int, seed: int, date: int) -> NDArray[np.bool_]:
         cloud = masks.clouds(
             (size, size), seed=1000 * seed + date, fraction=rng.uniform(0.03, 0.12)
         )
-        cloud = ndimage.binary_opening(cloud, iterations=2)
+        cloud = ndimage.gaussian_filter(cloud.astype(np.float32), 1.8) > 0.5
         shadow = np.zeros_like(cloud)
         # The sun stands in the south-east: shadows fall to the north-west.
         shadow[:-9, :-7] = cloud[9:, 7:]
-        gap |= ndimage.binary_dilation(cloud | shadow, iterations=2)
+        gap |= ndimage.gaussian_filter((cloud | shadow).astype(np.float32), 1.5) > 0.1
     return gap
 
 

@@ -54,21 +54,22 @@ def local_statistics(values: Tensor, context: Tensor, radius: int) -> tuple[Tens
     -------
     mean, spread, density : float ``[n b y x]``
         NaN mean and spread where no context is in reach; spread 0 where the context is flat.
-        Two-pass, and without any absolute constant: for a > 0, values → a·values + b gives
-        a·mean + b and a·spread.
+        In double precision and without any absolute constant: for a > 0, values → a·values + b
+        gives a·mean + b and a·spread.
     """
     density = window_sum(context, radius)
     known = density > 0.5
     weight = torch.where(known, density, torch.ones_like(density))
-    mean = window_sum(values, radius) / weight
-    residual = (values - mean) * context
-    shift = window_sum(residual, radius) / weight
-    mean = mean + shift
-    residual = (values - mean) * context
-    spread = (window_sum(residual * residual, radius) / weight).sqrt()
+    exact = values if values.device.type == "mps" else values.double()
+    mean = window_sum(exact, radius) / weight
+    spread = (window_sum(exact * exact, radius) / weight - mean * mean).clamp_min(0).sqrt()
     spread = torch.where(spread > FLAT * mean.abs(), spread, torch.zeros_like(spread))
-    nan = torch.full_like(mean, torch.nan)
-    return torch.where(known, mean, nan), torch.where(known, spread, nan), density
+    lost = torch.full_like(values, torch.nan)
+    return (
+        torch.where(known, mean.to(values.dtype), lost),
+        torch.where(known, spread.to(values.dtype), lost),
+        density,
+    )
 
 
 class SetConv(nn.Module):
