@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from scipy import integrate, stats
+from skimage.metrics import structural_similarity
+
+from xinpaint.core import metrics
+
+rng = np.random.default_rng(0)
+
+
+def test_psnr_and_mae_of_a_known_error():
+    truth = np.zeros((4, 4))
+    where = np.eye(4, dtype=bool)
+    mean = np.where(where, 0.1, 9.0)
+    assert metrics.psnr(truth, mean, where) == pytest.approx(20)
+    assert metrics.mae(truth, mean, where) == pytest.approx(0.1)
+    assert np.isnan(metrics.psnr(truth, mean, np.zeros_like(where)))
+
+
+def test_ssim_agrees_with_scikit_image():
+    a = rng.random((64, 48))
+    b = a + 0.1 * rng.normal(size=a.shape)
+    want, full = structural_similarity(
+        a, b, data_range=1, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+    )
+    assert metrics.ssim(a, b) == pytest.approx(full.mean(), abs=2e-3)
+    assert metrics.ssim(a, a) == pytest.approx(1)
+
+
+def test_crps_is_the_integral():
+    truth, mean, std = 0.3, 0.1, 0.25
+
+    def inner(x):
+        return (stats.norm.cdf(x, mean, std) - (x >= truth)) ** 2
+
+    want = integrate.quad(inner, -5, truth)[0] + integrate.quad(inner, truth, 5)[0]
+    one = np.ones(1, bool)
+    got = metrics.crps(np.array([truth]), np.array([mean]), np.array([std]), one)
+    assert got == pytest.approx(want, rel=1e-5)
+    exact = metrics.crps(np.array([truth]), np.array([mean]), np.zeros(1), one)
+    assert exact == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_coverage_of_an_honest_gaussian(level):
+    truth = rng.normal(size=20000)
+    everywhere = np.ones(truth.shape, bool)
+    got = metrics.coverage(truth, np.zeros(20000), np.ones(20000), everywhere, level)
+    assert got == pytest.approx(level, abs=0.01)
+
+
+def test_stretch_is_robust_and_never_empty():
+    values = np.r_[np.linspace(0, 100, 101), 1e9]
+    lo, hi = metrics.stretch(values, values < 1e8)
+    assert (lo, hi) == pytest.approx((1, 99))
+    assert metrics.stretch(np.full(5, 3), np.ones(5, bool)) == (3, 4)
