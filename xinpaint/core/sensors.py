@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 
 def _any_bit(values: NDArray[np.int64], *positions: int) -> NDArray[np.bool_]:
-    return (values & sum(1 << position for position in positions)) != 0
+    found: NDArray[np.bool_] = (values & sum(1 << position for position in positions)) != 0
+    return found
 
 
 def _qa_pixel(values: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -29,8 +30,8 @@ def _pixel_qa(values: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def _bqa(values: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Decode Collection 1 level 1: 0 fill, 1 dropped, 4 cloud, 7-8 shadow, 11-12 cirrus."""
-    shadow = (values >> 7) & 3 == 3
-    cirrus = (values >> 11) & 3 == 3
+    shadow: NDArray[np.bool_] = (values >> 7) & 3 == 3
+    cirrus: NDArray[np.bool_] = (values >> 11) & 3 == 3
     return ~(_any_bit(values, 0, 1, 4) | shadow | cirrus)
 
 

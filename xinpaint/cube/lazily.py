@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
-import dask.array as da
+import dask.array
 import numpy as np
 from dask.base import tokenize
 from numpy.typing import NDArray
@@ -16,10 +16,13 @@ from xinpaint.cube import masking
 from xinpaint.cube.region import Block, Plan, fill_block, outputs
 from xinpaint.cube.schema import Layer
 
+# dask's functions carry no types: `Array` says what a value is, mypy cannot check it.
+da: Any = dask.array
+Array: TypeAlias = Any
 Chunks = tuple[tuple[int, ...], ...]
 
 
-def observed(layer: Layer) -> da.Array:
+def observed(layer: Layer) -> Array:
     """Tell lazily which pixels of a layer were observed; bool ``[t b y x]``."""
     values, said = da.asarray(layer.values), layer.observed
     rule = partial(masking.observed, nodata=layer.nodata)
@@ -32,7 +35,7 @@ def observed(layer: Layer) -> da.Array:
 
 def fill(
     plan: Plan, values: Sequence[Any], masks: Sequence[Any], days: NDArray[np.float64]
-) -> list[dict[str, da.Array]]:
+) -> list[dict[str, Array]]:
     """Fill arrays ``[t b y x]`` of one grid block by block.
 
     One block of the graph fills all variables at once into a structured array; its fields are
@@ -97,7 +100,7 @@ def _own_chunks(array: Any, others: Chunks) -> Chunks:
     )
 
 
-def _field(packed: da.Array, field: str, chunks: Chunks) -> da.Array:
+def _field(packed: Array, field: str, chunks: Chunks) -> Array:
     dtype = packed.dtype[field]
     part = da.map_blocks(_take, packed, field, dtype=dtype, meta=np.empty((0,) * 4, dtype))
     return part.rechunk(chunks)
@@ -107,7 +110,7 @@ def _take(packed: NDArray[np.void], field: str) -> NDArray[Any]:
     return np.ascontiguousarray(packed[field])
 
 
-def _rechunk(array: Any, chunks: Chunks) -> da.Array:
+def _rechunk(array: Any, chunks: Chunks) -> Array:
     """Bring a numpy or dask array to these chunks along t, y and x; all bands in one."""
     wanted = (chunks[0], (array.shape[1],), *chunks[2:])
     if isinstance(array, np.ndarray):
