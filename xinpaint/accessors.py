@@ -35,8 +35,8 @@ def _fillers(methods: str | Sequence[str] | Mapping[str, Filler]) -> Mapping[str
     return {name: filler(name) for name in names}
 
 
-@xr.register_dataset_accessor("inpaint")  # type: ignore[no-untyped-call]
-@xr.register_dataarray_accessor("inpaint")  # type: ignore[no-untyped-call]
+@xr.register_dataset_accessor("inpaint")
+@xr.register_dataarray_accessor("inpaint")
 class Inpaint:
     """Gap filling for a cube of bands.
 
