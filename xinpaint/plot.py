@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xinpaint.core import metrics
-from xinpaint.core.task import OBSERVED
+from xinpaint.core.task import FILLED, OBSERVED
 from xinpaint.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -152,15 +152,18 @@ def calibration(truth: Any, mean: Any, std: Any) -> Figure:
 
 
 def _plane(ds: xr.Dataset, band: str, time: int) -> NDArray[np.float64]:
-    """One band and date as float64 ``[y x]``, north up, NaN where missing."""
+    """One band and date as float64 ``[y x]``, north up; NaN where neither observed nor filled."""
     if band not in ds:
         raise SchemaError(f"no band {band!r} to draw: found {sorted(map(str, ds.data_vars))}")
     array = ds[band]
     if array.ndim not in (2, 3):
         raise SchemaError(f"{band!r} must have dims ((time,) y, x) to be drawn; found {array.dims}")
     array = array if array.ndim == 2 else array[time]
-    array = array.transpose(..., *ds[band].dims[-2:])
     values = array.values.astype(np.float64)
+    if f"{band}_provenance" in ds:
+        code = ds[f"{band}_provenance"]
+        code = code if code.ndim == 2 else code[time]
+        values[~np.isin(code.values, (OBSERVED, FILLED))] = np.nan
     nodata = array.attrs.get("nodata", array.attrs.get("_FillValue"))
     if nodata is not None:
         values[values == nodata] = np.nan

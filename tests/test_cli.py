@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import rioxarray  # noqa: F401
+import xarray as xr
+
+from xinpaint import __version__
+from xinpaint.cli import main
+from xinpaint.io.tutorial import open_cube
+
+pytestmark = pytest.mark.filterwarnings("ignore:Consolidated metadata")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli") / "cube.zarr"
+    cube = open_cube(dates=2, size=64, chunks={"time": 1, "y": 32, "x": 32})
+    cube.to_zarr(path, consolidated=True)
+    return path
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_methods(capsys):
+    assert main(["methods"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("convnp", "telea", "fillnodata", "linear_time"))
+
+
+def test_fill(store, tmp_path):
+    dst = tmp_path / "deep" / "filled.zarr"
+    assert main(["fill", str(store), str(dst), "--method", "telea"]) == 0
+    before = xr.open_zarr(store, decode_coords="all").load()
+    after = xr.open_zarr(dst, decode_coords="all").load()
+    seen = before.red.values != 0
+    np.testing.assert_array_equal(after.red.values[seen], before.red.values[seen])
+    assert (after.red_provenance.values == 2).any()
+    assert after.rio.crs == before.rio.crs
+    assert [p.name for p in dst.parent.iterdir()] == ["filled.zarr"]
+
+
+def test_fill_geotiff(tmp_path):
+    cube = open_cube(dates=1, size=64).isel(time=0, drop=True).drop_attrs(deep=False)
+    bands = cube[["red", "nir"]].to_dataarray("band").rio.write_crs(32636)
+    bands = bands.assign_attrs(long_name=("red", "nir")).rio.write_nodata(0)
+    bands.rio.to_raster(tmp_path / "scene.tif")
+    dst = tmp_path / "filled.zarr"
+    assert main(["fill", str(tmp_path / "scene.tif"), str(dst), "--method", "telea"]) == 0
+    after = xr.open_zarr(dst, decode_coords="all", mask_and_scale=False)
+    assert {"red", "nir", "red_provenance", "nir_provenance"} <= set(after)
+    assert (after.red_provenance == 2).any()
+    assert after.rio.crs.to_epsg() == 32636
+
+
+def test_score(store, capsys):
+    assert main(["score", str(store), "--methods", "telea", "fillnodata"]) == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("psnr", "telea", "fillnodata", "scan_lines"))
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["fill", "STORE", "STORE"], "exists: choose another path"),
+        (["fill", "nowhere.zarr", "out.zarr", "--method", "telea"], "nowhere.zarr is not there"),
+        (["fill", "STORE", "out.zarr", "--method", "magic"], "unknown method 'magic'"),
+        (["fill", "STORE", "out.zarr", "--method", "telea", "--device", "cpu"], "device"),
+        (["fill", __file__, "out.zarr", "--method", "telea"], "neither as Zarr nor as GeoTIFF"),
+        (["score", "STORE", "--methods", "magic"], "unknown method 'magic'"),
+        (["train", "nowhere.toml"], "nowhere.toml"),
+    ],
+)
+def test_errors_are_one_line(command, told, store, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([str(store) if word == "STORE" else word for word in command]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.startswith("xinpaint: error: ")
+    assert said.count("\n") == 1
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_a_failed_write_leaves_nothing(store, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise RuntimeError("disk full")
+
+    monkeypatch.setattr(xr.Dataset, "to_zarr", stop)
+    with pytest.raises(RuntimeError):
+        main(["fill", str(store), str(tmp_path / "out.zarr"), "--method", "telea"])
+    assert not list(tmp_path.iterdir())
