@@ -7,7 +7,10 @@ from xinpaint import __version__
 from xinpaint.cli import main
 from xinpaint.io.tutorial import open_cube
 
-pytestmark = pytest.mark.filterwarnings("ignore:Consolidated metadata")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Consolidated metadata"),
+    pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning"),  # in rioxarray
+]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,11 @@ import pytest
 
 from xinpaint.io import weights
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Consolidated metadata"),
+    pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning"),  # in rioxarray
+]
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 

@@ -239,4 +239,5 @@ def _uncertainty(
 
     scale = ScalarMappable(Normalize(0, top), colormaps["viridis"])
     bar = figure.colorbar(scale, ax=ax, shrink=0.8, pad=0.02, extend="max")
-    bar.set_label(str(filled[bands[0]].attrs.get("units", "unit of the bands")))
+    unit = filled[bands[0]].attrs.get("units", "unit of the bands")
+    bar.set_label(f"mean of {len(bands)} bands, {unit}" if len(bands) > 1 else str(unit))
