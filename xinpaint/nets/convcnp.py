@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from xinpaint.nets.setconv import SetConv, local_statistics
 
 STRIDE = 8
+#: Share of the far variance in the scale of the answers.
+FAR_SHARE = 0.05
 
 
 class Block(nn.Module):
@@ -50,7 +52,7 @@ class ConvCNP(nn.Module):
     radius : int
         The local statistics reach 2·radius pixels.
     far : int
-        A pixel without context in that reach is scaled by statistics reaching 2·far pixels.
+        Statistics reaching 2·far pixels hold up the scale where near context is scarce.
     """
 
     stride = STRIDE
@@ -110,11 +112,15 @@ class ConvCNP(nn.Module):
     def _reach_far(
         self, values: Tensor, context: Tensor, mean: Tensor, spread: Tensor
     ) -> tuple[Tensor, Tensor]:
-        lost = mean.isnan()
-        if not bool(lost.any()):
-            return mean, spread
+        """Centre and scale of the answers: near statistics, held up by the far ones.
+
+        A few equal pixels at the rim of a wide gap have no spread of their own; a share of the
+        far spread keeps the scale from collapsing there.
+        """
         wide_mean, wide_spread, _ = local_statistics(values, context, self.far)
-        return torch.where(lost, wide_mean, mean), torch.where(lost, wide_spread, spread)
+        lost = mean.isnan()
+        both = torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
+        return torch.where(lost, wide_mean, mean), torch.where(lost, wide_spread, both)
 
     def trunk(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Offset and scale in units of the local spread, from standardised context."""

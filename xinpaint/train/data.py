@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,12 @@ def data_folder() -> Path:
 def read_image(path: Path) -> Image:
     """Read a GeoTIFF; nodata, non-finite and saturated-to-zero pixels are not valid."""
     import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
 
-    with rasterio.open(path) as source:
+    with warnings.catch_warnings():  # where on Earth a training chip lies does not matter
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        source = rasterio.open(path)
+    with source:
         raw = source.read()
         nodata = source.nodata
     valid = np.isfinite(raw)

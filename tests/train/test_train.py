@@ -1,0 +1,223 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from xinpaint.errors import DataError, RecipeError, TrainingError
+from xinpaint.train import data, evaluate, loop, losses, recipe
+
+SMALL = {
+    "name": "tiny",
+    "images": ("train/*.tif",),
+    "masks": ("masks/*.npz",),
+    "validation": "held",
+    "numbers": {"widths": [8, 8, 8], "shared": [0, 8, 8]},
+    "patch": 72,
+    "batch": 2,
+    "steps": 12,
+    "warmup": 2,
+    "save_every": 2,
+    "validate_every": 6,
+    "licence": "none",
+    "reference": "none",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A data folder made here: smooth images and stripes."""
+    import rasterio
+    from scipy import ndimage
+
+    from xinpaint.core import masks
+
+    place = tmp_path_factory.mktemp("data")
+    (place / "train").mkdir()
+    (place / "masks").mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("a", "b", "held"):
+        image = ndimage.gaussian_filter(rng.normal(size=(3, 96, 96)), (0, 3, 3))
+        image = (1000 + 5000 * image).astype(np.int16)
+        options = dict(driver="GTiff", width=96, height=96, count=3, dtype="int16", nodata=-999)
+        options["transform"] = rasterio.Affine(30, 0, 0, 0, -30, 0)
+        with rasterio.open(place / "train" / f"{name}.tif", "w", **options) as out:
+            out.write(image)
+    bank = np.stack([masks.scan_lines((128, 128), seed=k, position=0.6) for k in range(3)])
+    np.savez(place / "masks" / "bank.npz", mask=np.packbits(bank, axis=-1))
+    return place
+
+
+@pytest.fixture
+def plan():
+    return recipe.Recipe(**SMALL)
+
+
+def losses_of(path):
+    with open(path / "log.csv") as file:
+        return [(int(r["step"]), float(r["loss"])) for r in csv.DictReader(file)]
+
+
+def test_training_writes_weights_that_fill(folder, plan, tmp_path):
+    from xinpaint.core.task import Task
+    from xinpaint.io.weights import card, filler
+
+    path = loop.fit(plan, tmp_path, data=folder, progress=False)
+    told = card(path)
+    assert told["recipe"]["name"] == "tiny" and told["scores"]["validation"]["psnr"] > 5
+    context = np.ones((1, 2, 30, 31), bool)
+    context[..., 10:14, :] = False
+    values = np.random.default_rng(0).normal(size=context.shape).astype(np.float32)
+    answer = filler("convnp", weights=path, device="cpu").fill(Task(values, context, ~context))
+    assert np.isfinite(answer.mean[~context]).all() and (answer.std[~context] > 0).all()
+    assert np.isnan(answer.mean[context]).all()
+
+
+def test_interrupted_run_follows_the_unbroken_one(folder, plan, tmp_path, monkeypatch):
+    whole = loop.fit(plan, tmp_path / "whole", data=folder, progress=False)
+    real, calls = loop._step, []
+
+    def stops(*args):
+        if len(calls) == 7:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return real(*args)
+
+    monkeypatch.setattr(loop, "_step", stops)
+    with pytest.raises(KeyboardInterrupt):
+        loop.fit(plan, tmp_path / "cut", data=folder, progress=False)
+    monkeypatch.setattr(loop, "_step", real)
+    resumed = loop.fit(plan, tmp_path / "cut", data=folder, progress=False)
+    assert losses_of(tmp_path / "cut") == losses_of(tmp_path / "whole")
+    assert resumed.read_bytes() == whole.read_bytes()
+
+
+def test_killed_run_resumes(folder, plan, tmp_path):
+    text = "\n".join(
+        f"{k} = {list(v) if isinstance(v, tuple) else v!r}" for k, v in SMALL.items() if k != "numbers"
+    ).replace("'", '"')
+    text += "\n[numbers]\nwidths = [8, 8, 8]\nshared = [0, 8, 8]\n"
+    toml = tmp_path / "r.toml"
+    toml.write_text(text.replace("steps = 12", "steps = 4000"))
+    out = tmp_path / "run"
+    command = (
+        "import sys; from xinpaint.train.loop import fit; fit(sys.argv[1], sys.argv[2], progress=False)"
+    )
+    env = {**os.environ, "XINPAINT_DATA": str(folder), "OMP_NUM_THREADS": "1"}
+    child = subprocess.Popen([sys.executable, "-c", command, str(toml), str(out)], env=env)
+    for _ in range(600):
+        time.sleep(0.1)
+        if (out / "checkpoint.pt").exists():
+            break
+    time.sleep(0.3)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    held = torch.load(out / "checkpoint.pt", weights_only=True)
+    assert held["step"] >= 2 and held["step"] % 2 == 0
+    before = losses_of(out)[: held["step"]]
+    (out / "checkpoint.pt.partial").write_bytes(b"torn")
+    state = loop._start(recipe.read(toml), "cpu")
+    loop._resume(state, recipe.read(toml), out, "cpu")
+    assert state.step == held["step"]
+    log = loop._Log(out / "log.csv", state.step)
+    assert losses_of(log.path.parent) == before
+
+
+def test_other_recipe_in_the_folder_is_refused(folder, plan, tmp_path):
+    loop.fit(plan, tmp_path, data=folder, progress=False)
+    with pytest.raises(RecipeError, match="another recipe"):
+        loop.fit(recipe.Recipe(**{**SMALL, "seed": 5}), tmp_path, data=folder, progress=False)
+
+
+def test_nan_loss_stops_and_names_the_last_good(folder, plan, tmp_path, monkeypatch):
+    real = loop.objective
+    calls = []
+
+    def poisoned(*args):
+        calls.append(1)
+        return real(*args) * (float("nan") if len(calls) == 6 else 1)
+
+    monkeypatch.setattr(loop, "objective", poisoned)
+    with pytest.raises(TrainingError, match=r"loss is nan at step 5.*checkpoint\.pt"):
+        loop.fit(plan, tmp_path, data=folder, progress=False)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
+
+
+def test_bad_recipes_are_named(tmp_path, monkeypatch):
+    path = tmp_path / "r.toml"
+    path.write_text("name = ")
+    with pytest.raises(RecipeError, match="not TOML"):
+        recipe.read(path)
+    path.write_text('name = "x"\nspeed = 3\n')
+    with pytest.raises(RecipeError, match=r"unknown keys \['speed'\]"):
+        recipe.read(path)
+    path.write_text('name = "x"\n')
+    with pytest.raises(RecipeError, match=r"missing keys \['images', 'masks', 'validation'\]"):
+        recipe.read(path)
+    with pytest.raises(RecipeError, match="patch = 64"):
+        recipe.Recipe(**{**SMALL, "patch": 64})
+    monkeypatch.delenv("XINPAINT_DATA", raising=False)
+    with pytest.raises(DataError, match="XINPAINT_DATA"):
+        data.data_folder()
+
+
+def test_shipped_recipe_reads_and_holds_nothing_of_the_test_scenes():
+    for path in (Path(loop.__file__).parent.parent / "recipes").glob("*.toml"):
+        plan = recipe.read(path)
+        assert not [g for g in plan.images if "ood" in g or "oakville" in g or "slc_off" in g]
+        assert plan.validation == "P093R085"
+
+
+def test_tasks_hide_only_valid_pixels_and_repeat(folder):
+    images = data.read_images(folder, ("train/*.tif",))
+    bank = data.read_masks(folder, ("masks/*.npz",))
+    for step in range(6):
+        one, two = (data.sample(images, bank, patch=72, batch=6, seed=[0, step]) for _ in range(2))
+        assert all(
+            np.array_equal(getattr(one, k), getattr(two, k)) for k in ("truth", "context", "target")
+        )
+        assert not (one.context * one.target).any()
+        assert 0.02 < one.target.mean() < 0.8
+
+
+def test_held_out_images_never_train(folder, plan, tmp_path, monkeypatch):
+    seen = set()
+    real = loop.sample
+
+    def spy(images, *args, **options):
+        seen.update(i.name for i in images)
+        return real(images, *args, **options)
+
+    monkeypatch.setattr(loop, "sample", spy)
+    loop.fit(plan, tmp_path, data=folder, progress=False)
+    assert seen == {"a", "b"}
+
+
+def test_beta_nll_at_zero_is_the_likelihood():
+    mean, std, truth = torch.randn(3, 1, 2, 4, 4).unbind(0)
+    std = std.abs() + 0.1
+    target = torch.ones_like(mean)
+    want = -torch.distributions.Normal(mean, std).log_prob(truth).mean() - 0.5 * np.log(2 * np.pi)
+    assert losses.beta_nll(mean, std, truth, target, 0.0) == pytest.approx(float(want), rel=1e-5)
+
+
+def test_calibration_makes_the_interval_cover_ninety():
+    class Guess(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("temperature", torch.ones(()))
+
+        def forward(self, values, context):
+            return torch.zeros_like(values), 0.2 * torch.ones_like(values) * self.temperature
+
+    truth = np.random.default_rng(0).normal(size=(1, 1, 64, 64)).astype(np.float32)
+    task = data.Batch(truth, np.zeros_like(truth), np.ones_like(truth))
+    net = Guess()
+    assert evaluate.calibrate(net, [task]) == pytest.approx(5, rel=0.05)
+    assert evaluate.validate(net, [task]).coverage == pytest.approx(0.9, abs=0.002)
