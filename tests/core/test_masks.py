@@ -32,7 +32,9 @@ def test_same_seed_same_mask():
     for make in (masks.scan_lines, masks.clouds):
         assert (make((50, 60), seed=4) == make((50, 60), seed=4)).all()
         assert (make((50, 60), seed=4) != make((50, 60), seed=5)).any()
-    assert (masks.transplant(bank, (30, 70), seed=1) == masks.transplant(bank, (30, 70), seed=1)).all()
+    assert (
+        masks.transplant(bank, (30, 70), seed=1) == masks.transplant(bank, (30, 70), seed=1)
+    ).all()
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 99))

@@ -26,10 +26,8 @@ def test_compose_keeps_observed_bits_and_never_makes_nodata(data, dtype):
     state = data.draw(hnp.arrays(np.uint8, SHAPE, elements=st.integers(0, 2)))
     context, target = state == 1, state == 2
     answer = data.draw(hnp.arrays(np.float32, SHAPE, elements=st.floats(-1e6, 1e6, width=32)))
-    if integer:
-        nodata = data.draw(st.integers(np.iinfo(dtype).min, np.iinfo(dtype).max))
-    else:
-        nodata = None
+    info = np.iinfo(dtype if integer else "u1")
+    nodata = data.draw(st.integers(info.min, info.max)) if integer else None
     task = make(context, target)
     got = compose(original, task, Fill(answer, np.ones(SHAPE, np.float32)), nodata=nodata)
     assert got.values.dtype == dtype

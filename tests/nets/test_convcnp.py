@@ -24,11 +24,13 @@ def cube(bands=2, side=160, seed=0):
 @pytest.mark.parametrize("place", [(80, 80), (79, 87), (83, 72)])
 def test_reach_is_what_the_net_says(net, place):
     values, context = cube()
-    mean, std = net(values, context)
+    mean, _ = net(values, context)
     far = values.clone()
     y, x = place
     inside = torch.zeros_like(far, dtype=torch.bool)
-    inside[..., max(0, y - net.reach) : y + net.reach + 1, max(0, x - net.reach) : x + net.reach + 1] = True
+    inside[
+        ..., max(0, y - net.reach) : y + net.reach + 1, max(0, x - net.reach) : x + net.reach + 1
+    ] = True
     far[~inside] += 5
     other = net(far, context * 1.0)
     assert torch.allclose(other[0][..., y, x], mean[..., y, x], rtol=1e-5, atol=1e-5)
@@ -68,7 +70,9 @@ def test_constant_in_constant_out(net, level):
 def test_what_lies_outside_the_context_is_not_read(net):
     values, context = cube(2, 48)
     lie = torch.where(context > 0, values, torch.full_like(values, float("nan")))
-    assert all(torch.equal(a, b) for a, b in zip(net(lie, context), net(values, context), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(net(lie, context), net(values, context), strict=True)
+    )
 
 
 def test_no_context_is_no_answer(net):

@@ -45,7 +45,8 @@ def folder(tmp_path_factory):
     for name in ("a", "b", "held"):
         image = ndimage.gaussian_filter(rng.normal(size=(3, 96, 96)), (0, 3, 3))
         image = (1000 + 5000 * image).astype(np.int16)
-        options = dict(driver="GTiff", width=96, height=96, count=3, dtype="int16", nodata=-999)
+        options = {"driver": "GTiff", "width": 96, "height": 96, "count": 3}
+        options |= {"dtype": "int16", "nodata": -999}
         options["transform"] = rasterio.Affine(30, 0, 0, 0, -30, 0)
         with rasterio.open(place / "train" / f"{name}.tif", "w", **options) as out:
             out.write(image)
@@ -100,14 +101,17 @@ def test_interrupted_run_follows_the_unbroken_one(folder, plan, tmp_path, monkey
 
 def test_killed_run_resumes(folder, plan, tmp_path):
     text = "\n".join(
-        f"{k} = {list(v) if isinstance(v, tuple) else v!r}" for k, v in SMALL.items() if k != "numbers"
+        f"{k} = {list(v) if isinstance(v, tuple) else v!r}"
+        for k, v in SMALL.items()
+        if k != "numbers"
     ).replace("'", '"')
     text += "\n[numbers]\nwidths = [8, 8, 8]\nshared = [0, 8, 8]\n"
     toml = tmp_path / "r.toml"
     toml.write_text(text.replace("steps = 12", "steps = 4000"))
     out = tmp_path / "run"
     command = (
-        "import sys; from xinpaint.train.loop import fit; fit(sys.argv[1], sys.argv[2], progress=False)"
+        "import sys; from xinpaint.train.loop import fit; "
+        "fit(sys.argv[1], sys.argv[2], progress=False)"
     )
     env = {**os.environ, "XINPAINT_DATA": str(folder), "OMP_NUM_THREADS": "1"}
     child = subprocess.Popen([sys.executable, "-c", command, str(toml), str(out)], env=env)

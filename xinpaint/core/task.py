@@ -82,7 +82,7 @@ class Fill:
 
 @dataclass(frozen=True, eq=False)
 class Composed:
-    """Original and fill put together: values in the original's dtype, std float32, provenance uint8."""
+    """Original and fill together: values in the original's dtype, std float32, provenance uint8."""
 
     values: NDArray[Any]
     std: NDArray[np.float32] | None

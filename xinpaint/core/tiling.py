@@ -70,8 +70,8 @@ def tiles(shape: tuple[int, ...], block: tuple[int, ...], halo: Halo) -> Iterato
     reaches = (halo.t, halo.y, halo.x)
     axes = []
     for size, step, reach in zip(shape, block, reaches, strict=True):
-        step = size if reach is None else max(1, min(step, size))
-        pieces = [(a, min(a + step, size)) for a in range(0, size, max(step, 1))]
+        stride = max(1, size if reach is None else step)
+        pieces = [(a, min(a + stride, size)) for a in range(0, size, stride)]
         axes.append([(p, _widen(p, reach, size)) for p in pieces])
     for corner in product(*axes):
         yield Tile(tuple(c for c, _ in corner), tuple(p for _, p in corner))

@@ -81,7 +81,8 @@ def find(weights: str | os.PathLike[str] | None = None, *, method: str = "convnp
     if not path.is_file():
         names = sorted(p.stem for p in SHIPPED.glob("*.safetensors"))
         raise WeightsError(
-            f"no weights {asked!r}: give one of the shipped {names} or the path of a .safetensors file"
+            f"no weights {asked!r}: give one of the shipped {names} "
+            "or the path of a .safetensors file"
         )
     if path.suffix != ".safetensors":
         raise WeightsError(

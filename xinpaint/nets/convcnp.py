@@ -84,7 +84,7 @@ class ConvCNP(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How many pixels away context can change an answer: statistics + set convolution + trunk."""
+        """Pixels that context can be away and matter: statistics + set convolution + trunk."""
         trunk = 2 * (1 + 2 + 2) + 4 * (2 + 2) + 8 * 2 + (STRIDE - 1)
         return max(2 * self.radius + 2 + trunk, 2 * self.far)
 
@@ -104,7 +104,9 @@ class ConvCNP(nn.Module):
         values = torch.where(context > 0, values, torch.zeros_like(values))
         mean, spread, _ = local_statistics(values, context, self.radius)
         live = (spread > 0) & (context > 0)
-        z = torch.where(live, (values - mean) / torch.where(live, spread, torch.ones_like(spread)), 0.0)
+        z = torch.where(
+            live, (values - mean) / torch.where(live, spread, torch.ones_like(spread)), 0.0
+        )
         offset, scale = self.trunk(z.clamp(-20, 20), context)
         mean, spread = self._reach_far(values, context, mean, spread)
         return mean + spread * offset, spread * scale * self.temperature

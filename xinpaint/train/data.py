@@ -136,9 +136,7 @@ def sample(images: list[Image], bank: Bool, *, patch: int, batch: int, seed: lis
     return Batch(truth, context, target)
 
 
-def _patch(
-    image: Image, bands: int, size: int, rng: np.random.Generator
-) -> tuple[Float, Bool]:
+def _patch(image: Image, bands: int, size: int, rng: np.random.Generator) -> tuple[Float, Bool]:
     values, valid = image.values, image.valid
     coarse = 2 if min(values.shape[1:]) >= 2 * size and rng.random() < _coarsen(image.name) else 1
     side = size * coarse

@@ -81,9 +81,8 @@ def fit(
     folder = Path(data) if data is not None else data_folder()
     everything = read_images(folder, plan.images)
     held = [i for i in everything if plan.validation in i.name]
-    images = [
-        i for i in everything if plan.validation not in i.name and min(i.valid.shape[1:]) >= plan.patch
-    ]
+    others = [i for i in everything if plan.validation not in i.name]
+    images = [i for i in others if min(i.valid.shape[1:]) >= plan.patch]
     if not held or not images:
         raise RecipeError(
             f"{len(images)} training and {len(held)} validation images: check images and validation"
@@ -95,15 +94,15 @@ def fit(
     log = _Log(out / "log.csv", state.step)
 
     def batch(step: int) -> Batch:
-        return sample(
-            images, bank, patch=plan.patch, batch=plan.batch, seed=[plan.seed, step]
-        )
+        return sample(images, bank, patch=plan.patch, batch=plan.batch, seed=[plan.seed, step])
 
     bar = tqdm(total=plan.steps, initial=state.step, disable=not progress, unit="step")
     for step, now in _ahead(batch, state.step, plan.steps):
         loss = _step(state, now, plan, device)
         if not math.isfinite(loss):
-            raise TrainingError(f"loss is {loss} at step {step}; last good: {out / 'checkpoint.pt'}")
+            raise TrainingError(
+                f"loss is {loss} at step {step}; last good: {out / 'checkpoint.pt'}"
+            )
         bar.update()
         bar.set_postfix(loss=f"{loss:.4f}")
         score = None
@@ -243,8 +242,8 @@ class _Log:
     """A CSV row a step; rows beyond the resumed checkpoint are dropped first."""
 
     def __init__(self, path: Path, step: int) -> None:
-        old = list(csv.reader(path.open())) if path.exists() else []
-        kept = [row for row in old[1:] if row and int(row[0]) <= step]
+        old = path.read_text().splitlines()[1:] if path.exists() else []
+        kept = [row for row in csv.reader(old) if row and int(row[0]) <= step]
         head = ["step", "loss", *Score.__dataclass_fields__]
         part = path.with_suffix(".partial")
         with part.open("w", newline="") as file:
