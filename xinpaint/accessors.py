@@ -230,7 +230,8 @@ class Inpaint:
         Returns
         -------
         Dataset
-            psnr, ssim, mae, crps, coverage and answered over (method, mask, variable).
+            psnr, ssim, mae, crps, coverage and answered over (method, mask, variable). Select a
+            method with ``.sel({"method": "telea"})``: xarray keeps ``sel(method=)`` to itself.
 
         Raises
         ------

@@ -107,6 +107,7 @@ def test_zarr_round_trip(tmp_path: Path) -> None:
     again = xr.open_zarr(tmp_path / "out.zarr", consolidated=False, decode_coords="all")
     assert again.spatial_ref.attrs == ds.spatial_ref.attrs
     assert "spatial_ref" in again.coords
+    assert set(again.data_vars) == set(made.data_vars)
     assert again.red.dtype == "uint16"
     assert again.red.chunks == ds.red.chunks
     assert again.red_provenance.dtype == "uint8"
@@ -287,3 +288,6 @@ def test_gaps_are_lazy_and_count_what_is_missing(backing: Any) -> None:
     assert found.red.dtype == bool
     np.testing.assert_array_equal(found.red.values, ds.red.values == 0)
     assert "spatial_ref" in found.coords
+    left = gaps(fill(backing(ds)))
+    assert list(left.data_vars) == list(BANDS)
+    assert float(left.red.mean()) < float(found.red.mean())

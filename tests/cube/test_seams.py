@@ -15,6 +15,7 @@ from tests.cube.fillers import PlaneMean, TimeMean, WindowMean
 from tests.cube.make import make
 from xinpaint.cube import region
 from xinpaint.cube.inpaint import inpaint
+from xinpaint.io.weights import filler
 
 RANGE = 4000.0
 FILLERS = {
@@ -121,3 +122,17 @@ def test_one_pass_for_all_outputs() -> None:
     one = made["red"].compute(scheduler="synchronous")
     assert len(calls) == 4
     np.testing.assert_array_equal(one, inpaint(make(1, 150, 170), WindowMean(5), name="w")["red"])
+
+
+def test_convnp_has_no_seams() -> None:
+    from scipy import ndimage
+
+    ds = make(1, 200, 230, dtype="float32")[["red"]]
+    gap = np.isnan(ds.red.values)
+    smooth = ndimage.gaussian_filter(np.where(gap, 2000, ds.red.values), (0, 3, 3))
+    ds["red"].values[:] = np.where(gap, np.nan, smooth)
+    method = filler("convnp", device="cpu")
+    whole = inpaint(ds, method, name="convnp")
+    assert (whole.red_provenance == 2).any()
+    tiled = inpaint(ds.chunk(y=(64, 136), x=(65, 66, 99)), method, name="convnp")
+    same(tiled.compute(scheduler="synchronous"), whole)

@@ -106,3 +106,14 @@ def test_set_convolution_divides_by_density():
     context = (torch.rand(1, 1, 20, 20) > 0.5).float()
     signal, density = layer(3.0 * context, context)
     assert torch.allclose(signal[density > 0], torch.tensor(3.0), atol=1e-5)
+
+
+def test_gradients_are_finite_where_no_context_is_in_reach(net):
+    learner = ConvCNP((8, 8, 8), (0, 8, 8))
+    values, context = cube(1, 160)
+    context[..., :, 8:] = 0
+    mean, std = learner(values, context)
+    known = mean.isfinite()
+    assert not known.all()
+    (mean.nan_to_num() + std.nan_to_num()).sum().backward()
+    assert all(p.grad.isfinite().all() for p in learner.parameters())

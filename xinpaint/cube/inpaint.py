@@ -63,6 +63,7 @@ def inpaint(
         dask array, which is not looked at beforehand, it counts as missing.
     """
     cube = schema.read(obj, observed=observed, where=where)
+    schema.check_new(cube)
     schema.check_time(cube, filler.halo)
     made: dict[Hashable, dict[str, Any]] = {}
     for group in cube.groups:

@@ -134,6 +134,17 @@ def check_time(cube: Cube, halo: Halo) -> None:
             )
 
 
+def check_new(cube: Cube) -> None:
+    """Raise SchemaError where a band was filled before: its filled pixels would pass as observed."""
+    for layer in (layer for group in cube.groups for layer in group.layers):
+        for made in (f"{layer.name}_std", f"{layer.name}_provenance"):
+            if made in cube.dataset.variables:
+                raise SchemaError(
+                    f"{made!r} is there already, so {layer.name!r} has been filled before; "
+                    f"drop it with ds.drop_vars({made!r}) to fill again"
+                )
+
+
 def _as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
     if isinstance(obj, xr.Dataset):
         return obj
@@ -206,13 +217,6 @@ def _bands(dataset: xr.Dataset, axes: dict[str, Hashable]) -> list[Hashable]:
             f"found no band to fill among {list(dataset.data_vars)}; wanted at least one numeric "
             f"variable with dims {axes['y']!r} and {axes['x']!r} that is not a mask or flag"
         )
-    for name in names:
-        for made in (f"{name}_std", f"{name}_provenance"):
-            if made in dataset.variables:
-                raise SchemaError(
-                    f"{made!r} is there already, so {name!r} has been filled before; "
-                    f"drop it with ds.drop_vars({made!r}) to fill again"
-                )
     return names
 
 

@@ -109,7 +109,13 @@ class ConvCNP(nn.Module):
         )
         offset, scale = self.trunk(z.clamp(-20, 20), context)
         mean, spread = self._reach_far(values, context, mean, spread)
-        return mean + spread * offset, spread * scale * self.temperature
+        # NaN only at the very end: a product with NaN would poison every gradient
+        lost, nan = mean.isnan(), torch.full_like(mean, torch.nan)
+        mean, spread = mean.nan_to_num(), spread.nan_to_num()
+        return (
+            torch.where(lost, nan, mean + spread * offset),
+            torch.where(lost, nan, spread * scale * self.temperature),
+        )
 
     def _reach_far(
         self, values: Tensor, context: Tensor, mean: Tensor, spread: Tensor

@@ -156,7 +156,9 @@ def _step(state: State, batch: Batch, plan: Recipe, device: str) -> float:
     loss = objective(state.net, truth, context, target, plan)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(state.net.parameters(), plan.clip)
+    norm = nn.utils.clip_grad_norm_(state.net.parameters(), plan.clip)
+    if not torch.isfinite(norm):
+        return float("nan")
     if torch.isfinite(loss):
         state.optimiser.step()
         state.step += 1
