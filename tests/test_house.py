@@ -86,9 +86,9 @@ def test_import_registers_the_accessor() -> None:
 
 
 def test_import_costs_little_more_than_xarray() -> None:
-    code = (
-        "import time, xarray; start = time.perf_counter(); "
-        "import xinpaint; print(time.perf_counter() - start)"
+    code = (  # processor time: a busy machine is no reason to fail
+        "import time, xarray; start = time.process_time(); "
+        "import xinpaint; print(time.process_time() - start)"
     )
     best = min(float(run(code)) for _ in range(5))
     assert best <= 0.3, f"import xinpaint takes {best:.2f} s after import xarray"
