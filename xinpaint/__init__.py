@@ -9,9 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
-
 from xinpaint import accessors as accessors
+from xinpaint.version import __version__ as __version__
 
 #: Public name -> the room it lives in; imported when first asked for.
 _ROOMS = {

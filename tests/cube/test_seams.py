@@ -26,7 +26,7 @@ FILLERS = {
     "all dates": TimeMean(None),
 }
 COMMON = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -77,8 +77,9 @@ def test_any_chunking(
 
 
 @pytest.mark.parametrize("method", FILLERS)
-@pytest.mark.parametrize("side", [7, 33, 64, 100])
+@pytest.mark.parametrize("side", [17, 64])
 def test_any_tile(method: str, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(region, "REACH", 6)
     ds = make(2, 110, 90, dtype="float32")
     whole = inpaint(ds, FILLERS[method], name=method)
     monkeypatch.setattr(region, "SIDE", side)

@@ -61,7 +61,8 @@ class Task:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """``(t, b, y, x)``."""
-        return self.values.shape  # type: ignore[return-value]
+        t, b, y, x = self.values.shape
+        return t, b, y, x
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xinpaint import __version__
 from xinpaint.cube import lazily, masking, schema
 from xinpaint.cube.region import Block, Plan, fill_block, outputs
 from xinpaint.cube.schema import Cube, Group, Layer, Mask
 from xinpaint.methods.base import Filler
+from xinpaint.version import __version__
 
 _FLAGS = {
     "flag_values": np.arange(5, dtype=np.uint8),

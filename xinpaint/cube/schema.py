@@ -135,7 +135,7 @@ def check_time(cube: Cube, halo: Halo) -> None:
 
 
 def check_new(cube: Cube) -> None:
-    """Raise SchemaError where a band was filled before: its filled pixels would pass as observed."""
+    """Raise SchemaError where a band was filled before: filled would pass as observed."""
     for layer in (layer for group in cube.groups for layer in group.layers):
         for made in (f"{layer.name}_std", f"{layer.name}_provenance"):
             if made in cube.dataset.variables:

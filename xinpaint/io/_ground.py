@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-Map = NDArray[np.float32]
+Map = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
 #: Fine pixels a side of an image pixel.
@@ -81,7 +82,7 @@ def ground(size: int, seed: int) -> Ground:
     # Hills in the north-west, the plain below them.
     upland = soft(0.9 - (0.75 * cols + 1.0 * rows) / n + 0.16 * broad, 0.10, 0.5)
     relief = _relief(n, rng, ndimage.gaussian_filter(upland, 16))
-    slopes = np.stack(np.gradient(relief, 30.0 / FINE))
+    slopes = np.stack([np.gradient(relief, 30.0 / FINE, axis=axis) for axis in (0, 1)])
     centre = _river_line(n, rng)
     river, distance = _river(n, rng, centre)
     lake = _lakes(n, rng, river)

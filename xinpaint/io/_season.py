@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -52,7 +54,7 @@ def _mix(image: Map, name: str, share: Map) -> Map:
     return np.asarray(image + share * (_spectrum(name) - image), dtype=np.float32)
 
 
-def _rise(day: float, start: Map, rate: float = 9.0) -> Map:
+def _rise(day: float, start: Map | np.floating[Any], rate: float = 9.0) -> Map:
     return np.asarray(1 / (1 + np.exp(-(day - start) / rate)), dtype=np.float32)
 
 
@@ -90,7 +92,8 @@ def _crops(land: Ground, day: float, seed: int) -> Map:
     start, end, peak, winter = (
         np.array([c[k] for c in CROPS], np.float32)[crop] for k in (2, 3, 4, 5)
     )
-    start, end = start + rng.normal(0, 9, count), end + rng.normal(0, 11, count)
+    start = (start + rng.normal(0, 9, count)).astype(np.float32)
+    end = (end + rng.normal(0, 11, count)).astype(np.float32)
     peak = peak * np.clip(rng.normal(0.92, 0.12, count), 0.5, 1.08)
     green = _rise(day, start) * (1 - _rise(day, end, 6.0))
     cover = winter * (1 - green) * rng.uniform(0.4, 1.4, count) + peak * green

@@ -222,5 +222,4 @@ def _net(weights: Weights, device: str) -> nn.Module:
         raise WeightsError(f"{weights.path} does not fit {told['net']}: {error}") from error
     if bad := [k for k, v in state.items() if not bool(torch.isfinite(v).all())]:
         raise WeightsError(f"{weights.path} holds NaN or infinity in {bad[:3]}: train it again")
-    net = net.to(device, memory_format=torch.channels_last)
-    return net.eval().requires_grad_(False)
+    return net.to(device).eval().requires_grad_(False)

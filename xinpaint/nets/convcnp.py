@@ -32,12 +32,13 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, bands: int) -> Tensor:
         """``[n·bands width y x]`` in and out."""
-        y = self.first(x)
+        y: Tensor = self.first(x)
         if self.gather is not None and self.spread is not None:
             pooled = x.unflatten(0, (-1, bands)).mean(1)
             told = self.spread(F.relu(self.gather(pooled)))
             y = (y.unflatten(0, (-1, bands)) + told[:, None]).flatten(0, 1)
-        return x + self.second(F.relu(y))
+        deeper: Tensor = self.second(F.relu(y))
+        return x + deeper
 
 
 class ConvCNP(nn.Module):

@@ -144,7 +144,8 @@ def _patch(image: Image, bands: int, size: int, rng: np.random.Generator) -> tup
     values, valid = values[:, y : y + side, x : x + side], valid[:, y : y + side, x : x + side]
     if coarse > 1:
         cells = (-1, size, 2, size, 2)
-        values, valid = values.reshape(cells).mean((2, 4)), valid.reshape(cells).all((2, 4))
+        values = values.reshape(cells).mean((2, 4))
+        valid = np.logical_and.reduce(valid.reshape(cells), axis=(2, 4))
     turn, flip = int(rng.integers(4)), rng.random() < 0.5
     values, valid = np.rot90(values, turn, (1, 2)), np.rot90(valid, turn, (1, 2))
     if flip:

@@ -139,8 +139,8 @@ def _start(plan: Recipe, device: str) -> State:
     if plan.net not in NETS:
         raise RecipeError(f"net = {plan.net!r}: known nets are {sorted(NETS)}")
     torch.manual_seed(plan.seed)
-    net = NETS[plan.net](**plan.numbers).to(device, memory_format=torch.channels_last)
-    average = NETS[plan.net](**plan.numbers).to(device, memory_format=torch.channels_last)
+    net = NETS[plan.net](**plan.numbers).to(device)
+    average = NETS[plan.net](**plan.numbers).to(device)
     average.load_state_dict(net.state_dict())
     optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=plan.decay)
     return State(net, average.requires_grad_(False), optimiser)
@@ -155,10 +155,10 @@ def _step(state: State, batch: Batch, plan: Recipe, device: str) -> float:
     )
     loss = objective(state.net, truth, context, target, plan)
     state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     norm = nn.utils.clip_grad_norm_(state.net.parameters(), plan.clip)
     if not torch.isfinite(norm):
-        return float("nan")
+        return float("nan")  # a finite loss may have a gradient that is not
     if torch.isfinite(loss):
         state.optimiser.step()
         state.step += 1
