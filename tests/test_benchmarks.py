@@ -188,6 +188,7 @@ def test_the_speed_table(
 
 def test_peak_memory_of_a_small_cube() -> None:
     words = [sys.executable, "-m", "benchmarks.speed.memory", "--side", "100", "--chunk", "64"]
-    run = subprocess.run(words, check=True, capture_output=True, text=True)
+    root = Path(__file__).parents[1]
+    run = subprocess.run(words, check=True, capture_output=True, text=True, cwd=root)
     told = json.loads(run.stdout)
     assert 0 < told["before_gb"] <= told["peak_gb"] < 4

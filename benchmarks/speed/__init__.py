@@ -1,1 +1,1 @@
-"""How fast and how large: asv classes, and ``python -m benchmarks.speed`` for a table."""
+"""How fast and how large: asv-style classes, and ``python -m benchmarks.speed`` for a table."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cv2
 import torch
@@ -79,7 +80,8 @@ def lazily(side: int, chunk: int, repeat: int) -> None:
 def memory(side: int, chunk: int) -> None:
     """Peak memory, in a process of its own."""
     words = ["-m", "benchmarks.speed.memory", "--side", str(side), "--chunk", str(chunk)]
-    run = subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE)
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE, cwd=root)
     told = json.loads(run.stdout)
     row(f"convnp to Zarr, threads, chunks {chunk}²", side, told["seconds"])
     print(f"  resident {told['before_gb']:.2f} GB before, {told['peak_gb']:.2f} GB at the peak")
