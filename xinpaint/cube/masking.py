@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from xinpaint.core.sensors import clear
 from xinpaint.errors import SchemaError
 
+_NODATA_KEYS = ("_FillValue", "nodata", "missing_value", "fill_value")
+
 
 @dataclass(frozen=True)
 class Dims:
@@ -156,3 +158,26 @@ def _same(a: xr.DataArray, b: xr.DataArray) -> bool:
         step = abs(float(right[1]) - float(right[0])) if right.size > 1 else 1.0
         return bool(np.allclose(left, right, rtol=0, atol=1e-3 * step))
     return bool(np.array_equal(left, right))
+
+
+def nodata_of(array: xr.DataArray) -> float | None:
+    """Find the value that says missing in the values as they are in memory.
+
+    An encoding's ``_FillValue`` on floats was decoded to NaN already, so only attrs count there.
+    """
+    places = [array.attrs] if array.dtype.kind == "f" else [array.attrs, array.encoding]
+    for place in places:
+        for key in _NODATA_KEYS:
+            value = place.get(key)
+            if value is None:
+                continue
+            try:
+                number = float(np.asarray(value).reshape(-1)[0])
+            except (TypeError, ValueError, IndexError) as error:
+                raise SchemaError(
+                    f"{array.name!r} says {key}={value!r}; wanted one number"
+                ) from error
+            if np.isnan(number):
+                continue
+            return number
+    return None

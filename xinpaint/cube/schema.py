@@ -25,7 +25,6 @@ _NAMES = {
     "y": ("y", "latitude", "lat", "northing"),
     "x": ("x", "longitude", "lon", "easting"),
 }
-_NODATA_KEYS = ("_FillValue", "nodata", "missing_value", "fill_value")
 _FLAG_KEYS = ("flag_values", "flag_masks", "flag_meanings")
 
 
@@ -249,7 +248,7 @@ def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, wher
     values = masking.canonical(array.variable, dims)
     if any(np.isnan(size) for size in values.shape):
         raise SchemaError(f"{name!r} has dask chunks of unknown size; .compute_chunk_sizes() first")
-    nodata = _nodata(array)
+    nodata = masking.nodata_of(array)
     said = masking.resolve("observed", observed, array, dims)
     if said is None:
         said = _from_quality(dataset, array, dims)
@@ -274,29 +273,6 @@ def _from_quality(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any |
             continue
         if {dims.y, dims.x} <= set(quality.dims) <= set(array.dims):
             return masking.decode_quality(quality, rule, array, dims)
-    return None
-
-
-def _nodata(array: xr.DataArray) -> float | None:
-    """Return the value that says missing in the values as they are in memory.
-
-    An encoding's ``_FillValue`` on floats was decoded to NaN already, so only attrs count there.
-    """
-    places = [array.attrs] if array.dtype.kind == "f" else [array.attrs, array.encoding]
-    for place in places:
-        for key in _NODATA_KEYS:
-            value = place.get(key)
-            if value is None:
-                continue
-            try:
-                number = float(np.asarray(value).reshape(-1)[0])
-            except (TypeError, ValueError, IndexError) as error:
-                raise SchemaError(
-                    f"{array.name!r} says {key}={value!r}; wanted one number"
-                ) from error
-            if np.isnan(number):
-                continue
-            return number
     return None
 
 

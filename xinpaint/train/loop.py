@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from xinpaint.errors import RecipeError, TrainingError
 from xinpaint.nets.table import NETS
-from xinpaint.train.data import Batch, data_folder, read_images, read_masks, sample
+from xinpaint.train.data import Batch, Bool, Image, data_folder, read_images, read_masks, sample
 from xinpaint.train.evaluate import Score, calibrate, validate, validation_tasks
 from xinpaint.train.losses import beta_nll, ms_ssim_loss
 from xinpaint.train.recipe import Recipe, read
@@ -76,19 +76,9 @@ def fit(
         If the loss is no longer finite; names the last good checkpoint.
     """
     plan = recipe if isinstance(recipe, Recipe) else read(recipe)
+    images, bank, tasks = _gather(plan, Path(data) if data is not None else data_folder())
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    folder = Path(data) if data is not None else data_folder()
-    everything = read_images(folder, plan.images)
-    held = [i for i in everything if plan.validation in i.name]
-    others = [i for i in everything if plan.validation not in i.name]
-    images = [i for i in others if min(i.valid.shape[1:]) >= plan.patch]
-    if not held or not images:
-        raise RecipeError(
-            f"{len(images)} training and {len(held)} validation images: check images and validation"
-        )
-    bank = read_masks(folder, plan.masks)
-    tasks = validation_tasks(held, bank)
     state = _start(plan, device)
     _resume(state, plan, out, device)
     log = _Log(out / "log.csv", state.step)
@@ -114,6 +104,20 @@ def fit(
             _save(state, plan, out)
     bar.close()
     return finish(plan, state, tasks, out, device=device)
+
+
+def _gather(plan: Recipe, folder: Path) -> tuple[list[Image], Bool, list[Batch]]:
+    """Training images, the bank of gaps, and the fixed validation tasks."""
+    everything = read_images(folder, plan.images)
+    held = [i for i in everything if plan.validation in i.name]
+    others = [i for i in everything if plan.validation not in i.name]
+    images = [i for i in others if min(i.valid.shape[1:]) >= plan.patch]
+    if not held or not images:
+        raise RecipeError(
+            f"{len(images)} training and {len(held)} validation images: check images and validation"
+        )
+    bank = read_masks(folder, plan.masks)
+    return images, bank, validation_tasks(held, bank)
 
 
 def finish(
