@@ -179,10 +179,10 @@ def test_the_speed_table(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench_import.Import, "repeat", 1)
-    words = "--sides 64 --dask-side 64 --dask-chunk 32 --memory-side 0 --repeat 1"
+    words = "--sides 64 --dask-side 160 --dask-chunk 80 --memory-side 0 --repeat 1"
     speed.main(words.split())
     out = capsys.readouterr().out
-    assert "convnp, dask chunks 32²" in out
+    assert "convnp, dask chunks 80²" in out
     assert "OpenCV Navier-Stokes r=5" in out
 
 
