@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xinpaint.core.dates import check_days
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
-from xinpaint.errors import SchemaError
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class LinearTime:
         SchemaError
             Where two dates are the same or a day is not finite.
         """
-        order = _checked_order(task.days)
+        check_days(task.days, "linear_time")
+        order = np.argsort(task.days, kind="stable")
         before, days_before = _last_seen(task, order)
         mean = np.full(task.shape, np.nan, np.float32)
         after = np.full(task.shape[1:], np.nan, np.float32)
@@ -53,20 +54,6 @@ class LinearTime:
             after[seen] = task.values[date][seen]
             day_after[seen] = day
         return Fill(mean)
-
-
-def _checked_order(days: NDArray[np.float64]) -> NDArray[np.intp]:
-    order = np.argsort(days, kind="stable")
-    if not np.all(np.isfinite(days)):
-        raise SchemaError("linear_time needs a time for every date; found a missing one (NaT)")
-    twice = np.flatnonzero(np.diff(days[order]) == 0)
-    if len(twice):
-        first, second = order[twice[0]], order[twice[0] + 1]
-        raise SchemaError(
-            f"linear_time needs each time once; dates {first} and {second} are both day "
-            f"{days[first]:g}: merge them first, for instance with groupby('time').first()"
-        )
-    return order
 
 
 def _last_seen(
