@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import xarray as xr
 
@@ -55,6 +55,9 @@ class Inpaint:
     def convnp(
         self,
         *,
+        context: Literal["auto", "space", "time"] = "auto",
+        max_dates: int = 6,
+        max_days: float | None = None,
         weights: str | PathLike[str] | None = None,
         device: str = "auto",
         observed: Mask = None,
@@ -64,6 +67,13 @@ class Inpaint:
 
         Parameters
         ----------
+        context : {"auto", "space", "time"}
+            Whether other dates help: "auto" uses them where the cube has a time axis, "space"
+            never, "time" insists on them.
+        max_dates : int
+            How many other dates, the nearest in time.
+        max_days : float, optional
+            None of them farther away than this.
         weights : str or path, optional
             A name of shipped weights, or the path of a ``.safetensors`` file. The default weights
             where not given.
@@ -74,14 +84,20 @@ class Inpaint:
 
         Raises
         ------
-        SchemaError, WeightsError, DeviceError
+        SchemaError, MethodError, WeightsError, DeviceError
 
         Examples
         --------
         >>> ds = xr.open_zarr("cube.zarr", decode_coords="all")  # doctest: +SKIP
         >>> ds.inpaint.convnp().to_zarr("filled.zarr")  # doctest: +SKIP
         """
-        options = {"weights": weights, "device": device}
+        options = {
+            "weights": weights,
+            "device": device,
+            "context": context,
+            "max_dates": max_dates,
+            "max_days": max_days,
+        }
         return _fill(self._obj, "convnp", options, observed, where)
 
     def navier_stokes(

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from xinpaint.cube import lazily, masking, schema
+from xinpaint.cube.calendar import suited
 from xinpaint.cube.region import Block, Plan, fill_block, outputs
 from xinpaint.cube.schema import Cube, Group, Layer, Mask
 from xinpaint.methods.base import Filler
@@ -64,7 +65,7 @@ def inpaint(
     """
     cube = schema.read(obj, observed=observed, where=where)
     schema.check_new(cube)
-    schema.check_time(cube, filler.halo)
+    filler = suited(cube, filler)
     made: dict[Hashable, dict[str, Any]] = {}
     for group in cube.groups:
         for layer, arrays in zip(group.layers, _fill_group(group, filler), strict=True):

@@ -18,8 +18,8 @@ from xinpaint.methods.base import Filler
 
 #: How far context may be from a missing pixel that is filled, in pixels.
 REACH = 64
-#: Side of the tiles that a large block is worked through in, in pixels.
-SIDE = 1024
+#: Side of the tiles that a large block is worked through in, in pixels; with other dates.
+SIDE, DATED_SIDE = 1024, 512
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,10 @@ def fill_block(
     """
     shape = tuple(part.stop - part.start for part in block.core)
     halo = plan.halo
-    dates = 1 if halo.t == 0 else shape[0]
+    side = SIDE if halo.t == 0 else DATED_SIDE
     for tile in tiles(
         shape,
-        (dates, SIDE, SIDE),
+        (1, side, side),
         Halo(*((None if h is None else 0) for h in (halo.t, halo.y, halo.x))),
     ):
         _fill_tile(plan, block, _within(block, tile, halo), tile.write, out)
@@ -127,6 +127,8 @@ def _fill_tile(
 ) -> None:
     task = _task(plan, block, tile)
     inner = _planes(tile.trim)
+    for beyond in (slice(0, inner[0].start), slice(inner[0].stop, None)):
+        task.target[beyond] = False  # dates that are only looked at
     wanted = bool(task.target[inner].any())
     fill = _answer(plan.filler, task) if wanted else None
     target_sheet = _planes(write)
@@ -178,9 +180,9 @@ def _task(plan: Plan, block: Block, tile: Tile) -> Task:
 
 
 def _in_reach(plan: Plan, context: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels that context surrounds, in space or, for a method that uses time, in time."""
+    """Pixels that context surrounds; for a method of the whole time axis, all ever seen."""
     near = masks.surrounded(context, plan.reach)
-    if plan.filler.halo.t != 0:
+    if plan.filler.halo.t is None:
         near |= context.any(axis=0)
     return near
 

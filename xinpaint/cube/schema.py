@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xinpaint.core.sensors import is_quality, quality_rule
-from xinpaint.core.tiling import Halo
 from xinpaint.cube import masking
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import SchemaError
@@ -102,35 +101,6 @@ def read(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None, where: Mask =
         Group(dims, tuple(layers), _days(dataset, dims.time)) for dims, layers in grouped.items()
     )
     return Cube(dataset, groups)
-
-
-def check_time(cube: Cube, halo: Halo) -> None:
-    """Raise SchemaError where a method that looks along time cannot use the cube's dates."""
-    if halo.t == 0:
-        return
-    for group in cube.groups:
-        time = group.dims.time
-        if time is None:
-            continue
-        if time not in cube.dataset.coords:
-            raise SchemaError(
-                f"dim {time!r} has no coordinate, but this method looks along time; "
-                f"assign the dates with ds.assign_coords({time}=...)"
-            )
-        if not np.isfinite(group.days).all():
-            raise SchemaError(f"coordinate {time!r} holds NaT or NaN; drop those dates first")
-        step = np.diff(group.days)
-        if np.any(step == 0):
-            again = cube.dataset[time].values[1:][step == 0][0]
-            raise SchemaError(
-                f"duplicate time {again} in {time!r}, but this method looks along time; merge "
-                f"the duplicates, for example with ds.groupby({str(time)!r}).max()"
-            )
-        if np.any(step < 0):
-            raise SchemaError(
-                f"{time!r} is not in ascending order, but this method looks along time; "
-                f"use ds.sortby({str(time)!r})"
-            )
 
 
 def check_new(cube: Cube) -> None:

@@ -14,6 +14,7 @@ from xinpaint.core import masks as gap_masks
 from xinpaint.core import metrics
 from xinpaint.core.task import Fill, Task
 from xinpaint.cube import masking, schema
+from xinpaint.cube.calendar import suited
 from xinpaint.cube.schema import Cube, Group, Mask
 from xinpaint.errors import MethodError, SchemaError
 from xinpaint.methods.base import Filler
@@ -90,8 +91,7 @@ def score(
     if not fillers:
         raise MethodError("no method to score; name at least one")
     cube = schema.read(obj, observed=observed)
-    for filler in fillers.values():
-        schema.check_time(cube, filler.halo)
+    fillers = {name: suited(cube, filler) for name, filler in fillers.items()}
     windows = [_window(cube, group) for group in cube.groups]
     labels = [label for window in windows for label in window.labels]
     shape = (len(fillers), len(masks), len(labels))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parent.parent / "weights"
 #: Neural methods and the weights they use by default.
 NEURAL = {"convnp": "convcnp"}
+#: Nets that take other dates.
+DATED = frozenset({"convnp"})
 
 _LOCK = threading.Lock()
 
@@ -177,7 +179,8 @@ def filler(name: str, **options: Any) -> Filler:
     name : str
         ``"convnp"`` or a classical method of :data:`xinpaint.methods.table.METHODS`.
     **options
-        The method's own; for neural methods ``weights`` and ``device``.
+        The method's own; for neural methods ``weights``, ``device``, ``context``, ``max_dates``
+        and ``max_days``.
 
     Raises
     ------
@@ -194,11 +197,24 @@ def filler(name: str, **options: Any) -> Filler:
             from xinpaint.methods.neural import NeuralFiller
 
             source = find(options.pop("weights", None), method=name)
+            options["context"] = _context(source, options.get("context", "auto"))
             return NeuralFiller(source, **options)
         ready: Filler = METHODS[name](**options)
         return ready
     except TypeError as error:
         raise MethodError(f"{name}: {error}") from error
+
+
+def _context(source: Weights, asked: str) -> str:
+    """Space alone for nets that take no other dates; an error if time was asked of one."""
+    if card(source.path)["net"] in DATED:
+        return asked
+    if asked == "time":
+        raise WeightsError(
+            f"{source.path} is a net of space alone, but context='time' was asked: use "
+            "context='space', or weights of a net that takes other dates"
+        )
+    return "space" if asked == "auto" else asked
 
 
 @lru_cache(maxsize=8)

@@ -1,21 +1,23 @@
 """Any of our nets as a filler: grid alignment, device, and nothing else.
 
 Pondaven et al. 2022 (arXiv 2205.12407): each image is a task of its own, context = observed
-pixels, target = the missing ones.
+pixels, target = the missing ones. Other dates are further context sets.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xinpaint.core.dates import check_days, nearest
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
-from xinpaint.errors import DeviceError
+from xinpaint.errors import DeviceError, MethodError
+from xinpaint.methods.planes import check_number, check_reach
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,7 +43,7 @@ class NetSource(Protocol):
 
 @dataclass(frozen=True)
 class NeuralFiller:
-    """Fill each date from its own context with a net of bands ``[n b y x]`` → mean, std.
+    """Fill each date with a net of bands ``[n b y x]`` (and other dates) → mean, std.
 
     Parameters
     ----------
@@ -49,51 +51,83 @@ class NeuralFiller:
         Makes the net in whichever process the work is done.
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+    context : {"space", "time", "auto"}
+        What else than its own date a pixel is answered from: nothing, other dates, or other dates
+        where the cube has them. Anything but "space" needs a net that takes other dates.
+    max_dates : int
+        How many other dates, the nearest in time.
+    max_days : float, optional
+        None of them farther away than this.
 
     Raises
     ------
+    MethodError
+        At construction, if an option makes no sense.
     DeviceError
         At construction, if the device is not at hand.
     """
 
     source: NetSource
     device: str = "auto"
+    context: str = "space"
+    max_dates: int = 6
+    max_days: float | None = None
     has_std = True
 
     def __post_init__(self) -> None:
+        if self.context not in ("space", "time", "auto"):
+            raise MethodError(f"context = {self.context!r}: use 'auto', 'space' or 'time'")
+        check_reach("convnp", self.max_dates, option="max_dates", unit="dates")
+        if self.max_days is not None:
+            check_number("convnp", "max_days", self.max_days, least=0)
         _resolve(self.device)
 
     @property
     def halo(self) -> Halo:
-        """Space only; dates do not see each other."""
-        return Halo(0, REACH, REACH)
+        """The net's reach in space; as many dates as may be asked."""
+        return Halo(0 if self.context == "space" else self.max_dates, REACH, REACH)
 
     @property
     def attrs(self) -> dict[str, str]:
         """What the result should tell of its making."""
-        return {"xinpaint_weights_sha256": self.source.sha256}
+        return {"xinpaint_weights_sha256": self.source.sha256, "xinpaint_context": self.context}
 
-    def __dask_tokenize__(self) -> tuple[str, str, str]:
-        return (type(self).__name__, self.source.sha256, self.device)
+    def in_space(self) -> NeuralFiller:
+        """The same, without other dates."""
+        return replace(self, context="space")
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        asked = (self.context, self.max_dates, self.max_days)
+        return (type(self).__name__, self.source.sha256, self.device, *asked)
 
     def fill(self, task: Task) -> Fill:
-        """Mean and standard deviation at the target, in the unit of the values."""
+        """Mean and standard deviation at the target, in the unit of the values.
+
+        Raises
+        ------
+        SchemaError
+            If other dates are asked and a day is missing or there twice.
+        """
         mean = np.full(task.shape, np.nan, np.float32)
         std = np.full(task.shape, np.nan, np.float32)
+        if self.halo.t:
+            check_days(task.days, "convnp")
         if task.target.any() and task.context.any():
             device = _resolve(self.device)
             net = self.source.net(device)
             with _lock(device):
                 for date in range(task.shape[0]):
                     if task.target[date].any():
-                        mean[date], std[date] = _answer(net, task, date, device)
+                        others = nearest(task.days, date, self.halo.t or 0, self.max_days)
+                        told = [k for k in sorted(others) if task.context[k].any()]
+                        mean[date], std[date] = _answer(net, task, date, told, device)
         mean[~task.target] = np.nan
         std[~task.target] = np.nan
         return Fill(mean, std)
 
 
 def _answer(
-    net: Any, task: Task, date: int, device: str
+    net: Any, task: Task, date: int, others: list[int], device: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """One date ``[b y x]``, widened to the net's stride on the global grid."""
     import torch
@@ -101,14 +135,22 @@ def _answer(
     height, width = task.shape[2:]
     top, left = (place % net.stride for place in task.origin)
     below, right = (-(n + p) % net.stride for n, p in ((height, top), (width, left)))
-    edges = ((0, 0), (top, below), (left, right))
-    context = np.pad(task.context[date], edges)
-    values = np.pad(np.where(task.context[date], task.values[date], 0), edges)
-    with torch.inference_mode(), _exact(device):
-        mean, std = net(
-            torch.from_numpy(values)[None].to(device),
-            torch.from_numpy(context.astype(np.float32))[None].to(device),
+    edges = ((0, 0), (0, 0), (top, below), (left, right))
+
+    def ready(dates: list[int]) -> tuple[Any, Any]:
+        context = np.pad(task.context[dates], edges)
+        values = np.pad(np.where(task.context[dates], task.values[dates], np.float32(0)), edges)
+        return (
+            torch.from_numpy(values).to(device),
+            torch.from_numpy(context.astype(np.float32)).to(device),
         )
+
+    given = list(ready([date]))
+    if others:
+        away = torch.from_numpy((task.days[others] - task.days[date]).astype(np.float32))
+        given += [*(part[None] for part in ready(others)), away[None].to(device)]
+    with torch.inference_mode(), _exact(device):
+        mean, std = net(*given)
     inside = (0, slice(None), slice(top, top + height), slice(left, left + width))
     return mean[inside].cpu().numpy(), std[inside].cpu().numpy()
 

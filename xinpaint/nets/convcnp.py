@@ -8,6 +8,8 @@ No statistic over a tile, batch or image: the reach is finite and known (:attr:`
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,6 +19,15 @@ from xinpaint.nets.setconv import SetConv, local_statistics
 STRIDE = 8
 #: Share of the far variance in the scale of the answers.
 FAR_SHARE = 0.05
+
+
+class Frame(NamedTuple):
+    """Context in local units, ``[n b y x]``: z-scores, the unit's mean and spread, no context."""
+
+    z: Tensor
+    mean: Tensor
+    spread: Tensor
+    lost: Tensor
 
 
 class Block(nn.Module):
@@ -103,19 +114,27 @@ class ConvCNP(nn.Module):
             NaN where no context is in reach.
         """
         values = torch.where(context > 0, values, torch.zeros_like(values))
+        return self.respond(self.frame(values, context), context)
+
+    def frame(self, values: Tensor, context: Tensor) -> Frame:
+        """Standardised context, and the unit in which it is answered."""
         mean, spread, _ = local_statistics(values, context, self.radius)
         live = (spread > 0) & (context > 0)
         z = torch.where(
             live, (values - mean) / torch.where(live, spread, torch.ones_like(spread)), 0.0
         )
-        offset, scale = self.trunk(z.clamp(-20, 20), context)
         mean, spread = self._reach_far(values, context, mean, spread)
+        lost = mean.isnan()
+        return Frame(z.clamp(-20, 20), mean.nan_to_num(), spread.nan_to_num(), lost)
+
+    def respond(self, frame: Frame, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation, from the standardised context."""
+        offset, scale = self.trunk(frame.z, context)
         # NaN only at the very end: a product with NaN would poison every gradient
-        lost, nan = mean.isnan(), torch.full_like(mean, torch.nan)
-        mean, spread = mean.nan_to_num(), spread.nan_to_num()
+        nan = torch.full_like(offset, torch.nan)
         return (
-            torch.where(lost, nan, mean + spread * offset),
-            torch.where(lost, nan, spread * scale * self.temperature),
+            torch.where(frame.lost, nan, frame.mean + frame.spread * offset),
+            torch.where(frame.lost, nan, frame.spread * scale * self.temperature),
         )
 
     def _reach_far(

@@ -5,5 +5,6 @@ from __future__ import annotations
 from torch import nn
 
 from xinpaint.nets.convcnp import ConvCNP
+from xinpaint.nets.convnp import ConvNP
 
-NETS: dict[str, type[nn.Module]] = {"convcnp": ConvCNP}
+NETS: dict[str, type[nn.Module]] = {"convcnp": ConvCNP, "convnp": ConvNP}

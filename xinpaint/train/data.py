@@ -6,6 +6,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from xinpaint.core import masks
 from xinpaint.core.metrics import stretch
 from xinpaint.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
@@ -29,11 +33,28 @@ class Image:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Tasks of one step, float32 ``[n b y x]``: truth (stretched), context and target as 0/1."""
+    """Tasks of one step, float32 ``[n b y x]``: truth (stretched), context and target as 0/1.
+
+    With other dates also their values and context ``[n k b y x]`` and days away ``[n k]``.
+    """
 
     truth: Float
     context: Float
     target: Float
+    others: Float | None = None
+    others_context: Float | None = None
+    away: Float | None = None
+
+    def to(self, device: str) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """Truth, target, and what a net is given: context values, context and the other dates."""
+        import torch
+
+        truth, context, target = (
+            torch.from_numpy(a).to(device) for a in (self.truth, self.context, self.target)
+        )
+        others = (self.others, self.others_context, self.away)
+        more = tuple(torch.from_numpy(a).to(device) for a in others if a is not None)
+        return truth, target, (truth * context, context, *more)
 
 
 def data_folder() -> Path:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from xinpaint.core import masks
 from xinpaint.train.data import Batch, Bool, Image
+from xinpaint.train.stacks import Stack, sample_dates
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,35 @@ def validation_tasks(images: list[Image], bank: Bool, side: int = 256) -> list[B
     return tasks
 
 
+def validation_dates(
+    images: list[Image], stacks: list[Stack], bank: Bool, side: int = 256
+) -> list[Batch]:
+    """Fixed tasks with other dates: real stacks (each date once the target), and pseudo-dates."""
+    tasks = []
+    for stack in stacks:
+        height, width = (min(side, n // 8 * 8) for n in stack.valid.shape[2:])
+        values, valid = stack.values[..., :height, :width], stack.valid[..., :height, :width]
+        for date in np.flatnonzero(stack.whole)[:4]:
+            rest = [k for k in range(len(values)) if k != date][:6]
+            away = (stack.days[rest] - stack.days[date])[None].astype(np.float32)
+            for gap in (
+                masks.transplant(bank, (height, width), seed=1000 + int(date)),
+                masks.scan_lines((height, width), seed=2000 + int(date), position=0.95),
+            ):
+                space = (values[date], valid[date] & ~gap, valid[date] & gap)
+                arrays = [p[None].astype(np.float32) for p in (*space, values[rest], valid[rest])]
+                truth, context, target, others, known = arrays
+                tasks.append(Batch(truth, context, target, others, known, away))
+    for k in range(4):
+        tasks.append(sample_dates(images, [], bank, patch=96, batch=24, dates=4, seed=[7, k]))
+    return tasks
+
+
 def _answers(net: nn.Module, task: Batch, device: str) -> tuple[Tensor, Tensor, Tensor]:
     """Truth, mean and std of the hidden pixels that the net answers, flat."""
-    truth, context, target = (
-        torch.from_numpy(a).to(device) for a in (task.truth, task.context, task.target)
-    )
+    truth, target, given = task.to(device)
     with torch.inference_mode():
-        mean, std = net(truth * context, context)
+        mean, std = net(*given)
     wanted = (target > 0) & mean.isfinite()
     return truth[wanted], mean[wanted], std[wanted]
 

@@ -10,22 +10,32 @@ import csv
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from xinpaint.errors import RecipeError, TrainingError
+from xinpaint.io.weights import find, save
 from xinpaint.nets.table import NETS
-from xinpaint.train.data import Batch, Bool, Image, data_folder, read_images, read_masks, sample
-from xinpaint.train.evaluate import Score, calibrate, validate, validation_tasks
+from xinpaint.train.data import Batch, Image, data_folder, read_images, read_masks, sample
+from xinpaint.train.evaluate import (
+    Score,
+    calibrate,
+    validate,
+    validation_dates,
+    validation_tasks,
+)
 from xinpaint.train.losses import beta_nll, ms_ssim_loss
 from xinpaint.train.recipe import Recipe, read
+from xinpaint.train.stacks import Stack, read_stacks, sample_dates
+
+Source = TypeVar("Source", Image, Stack)
 
 
 @dataclass
@@ -76,15 +86,12 @@ def fit(
         If the loss is no longer finite; names the last good checkpoint.
     """
     plan = recipe if isinstance(recipe, Recipe) else read(recipe)
-    images, bank, tasks = _gather(plan, Path(data) if data is not None else data_folder())
+    batch, tasks = _gather(plan, Path(data) if data is not None else data_folder())
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     state = _start(plan, device)
     _resume(state, plan, out, device)
     log = _Log(out / "log.csv", state.step)
-
-    def batch(step: int) -> Batch:
-        return sample(images, bank, patch=plan.patch, batch=plan.batch, seed=[plan.seed, step])
 
     bar = tqdm(total=plan.steps, initial=state.step, disable=not progress, unit="step")
     for step, now in _ahead(batch, state.step, plan.steps):
@@ -106,26 +113,42 @@ def fit(
     return finish(plan, state, tasks, out, device=device)
 
 
-def _gather(plan: Recipe, folder: Path) -> tuple[list[Image], Bool, list[Batch]]:
-    """Training images, the bank of gaps, and the fixed validation tasks."""
+def _gather(plan: Recipe, folder: Path) -> tuple[Callable[[int], Batch], list[Batch]]:
+    """How the data of a step is made, and the fixed validation tasks."""
     everything = read_images(folder, plan.images)
-    held = [i for i in everything if plan.validation in i.name]
-    others = [i for i in everything if plan.validation not in i.name]
-    images = [i for i in others if min(i.valid.shape[1:]) >= plan.patch]
+    held, images = _split(plan, everything)
+    images = [i for i in images if min(i.valid.shape[1:]) >= plan.patch]
     if not held or not images:
         raise RecipeError(
             f"{len(images)} training and {len(held)} validation images: check images and validation"
         )
     bank = read_masks(folder, plan.masks)
-    return images, bank, validation_tasks(held, bank)
+    sizes = {"patch": plan.patch, "batch": plan.batch}
+    if not plan.dates:
+
+        def space(step: int) -> Batch:
+            return sample(images, bank, **sizes, seed=[plan.seed, step])
+
+        return space, validation_tasks(held, bank)
+    held_stacks, stacks = _split(plan, read_stacks(folder, plan.stacks, plan.context_only))
+    sizes["dates"] = plan.dates
+
+    def time(step: int) -> Batch:
+        return sample_dates(images, stacks, bank, **sizes, seed=[plan.seed, step])
+
+    return time, validation_dates(held, held_stacks, bank)
+
+
+def _split(plan: Recipe, found: list[Source]) -> tuple[list[Source], list[Source]]:
+    """What is held out for validation, and the others."""
+    held = [i for i in found if any(v in i.name for v in plan.validation)]
+    return held, [i for i in found if i not in held]
 
 
 def finish(
     plan: Recipe, state: State, tasks: list[Batch], out: Path, *, device: str = "cpu"
 ) -> Path:
     """Calibrate the averaged net on the validation tasks and write weights and card."""
-    from xinpaint.io.weights import save
-
     net = state.average.to(device).eval()
     calibrate(net, tasks, device)
     score = validate(net, tasks, device)
@@ -143,21 +166,23 @@ def _start(plan: Recipe, device: str) -> State:
     if plan.net not in NETS:
         raise RecipeError(f"net = {plan.net!r}: known nets are {sorted(NETS)}")
     torch.manual_seed(plan.seed)
-    net = NETS[plan.net](**plan.numbers).to(device)
-    average = NETS[plan.net](**plan.numbers).to(device)
+    net, average = NETS[plan.net](**plan.numbers), NETS[plan.net](**plan.numbers)
+    if plan.start:
+        net.get_submodule("spatial").load_state_dict(find(plan.start).net("cpu").state_dict())
+    net = net.to(device).train()
     average.load_state_dict(net.state_dict())
-    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.rate, weight_decay=plan.decay)
-    return State(net, average.requires_grad_(False), optimiser)
+    average = average.to(device)
+    learning = [p for p in net.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(learning, lr=plan.rate, weight_decay=plan.decay)
+    return State(net, average.eval().requires_grad_(False), optimiser)
 
 
 def _step(state: State, batch: Batch, plan: Recipe, device: str) -> float:
     """One optimiser step; returns the loss."""
     for group in state.optimiser.param_groups:
         group["lr"] = _rate(plan, state.step)
-    truth, context, target = (
-        torch.from_numpy(a).to(device) for a in (batch.truth, batch.context, batch.target)
-    )
-    loss = objective(state.net, truth, context, target, plan)
+    truth, target, given = batch.to(device)
+    loss = objective(state.net, truth, target, given, plan)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(state.net.parameters(), plan.clip)
@@ -176,16 +201,16 @@ def _step(state: State, batch: Batch, plan: Recipe, device: str) -> float:
 
 
 def objective(
-    net: nn.Module, truth: Tensor, context: Tensor, target: Tensor, plan: Recipe
+    net: nn.Module, truth: Tensor, target: Tensor, given: tuple[Tensor, ...], plan: Recipe
 ) -> Tensor:
     """Weighted sum of β-NLL and 1 − MS-SSIM over the pixels that the net can answer."""
     with torch.autocast(truth.device.type, torch.bfloat16, enabled=plan.bf16):
-        mean, std = net(truth * context, context)
+        mean, std = net(*given)
     target = target * mean.isfinite()
     mean, std = mean.nan_to_num(), std.nan_to_num(1.0)
     loss = beta_nll(mean, std, truth, target, plan.beta)
     if plan.ms_ssim:
-        loss = loss + plan.ms_ssim * ms_ssim_loss(mean, truth, context, target)
+        loss = loss + plan.ms_ssim * ms_ssim_loss(mean, truth, given[1], target)
     return loss
 
 

@@ -24,8 +24,16 @@ class Recipe:
         The net's own arguments.
     images, masks : tuple of str
         Globs below the data folder: GeoTIFFs to learn from, ``.npz`` banks of real gaps.
-    validation : str
-        Images whose name contains this are held out: they choose and calibrate, never train.
+    validation : tuple of str
+        Images and stacks whose name contains one of these are held out: they choose and
+        calibrate, never train. In the file a string will do.
+    stacks, context_only : tuple of str
+        Globs of ``<place>_<yyyymmdd>.tif``: several dates of one place. Dates whose name contains
+        one of `context_only` are never the target.
+    dates : int
+        Other dates a task has at most; 0 = space alone.
+    start : str
+        Weights (a shipped name or a path) whose net becomes the frozen spatial part.
     patch, batch : int
         Side of a patch in pixels (a multiple of 8, above 64); band-patches a step.
     steps, warmup : int
@@ -47,9 +55,13 @@ class Recipe:
     name: str
     images: tuple[str, ...]
     masks: tuple[str, ...]
-    validation: str
+    validation: tuple[str, ...]
     net: str = "convcnp"
     numbers: dict[str, Any] = field(default_factory=dict)
+    stacks: tuple[str, ...] = ()
+    context_only: tuple[str, ...] = ()
+    dates: int = 0
+    start: str = ""
     patch: int = 96
     batch: int = 24
     steps: int = 8000
@@ -70,6 +82,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.patch % 8 or self.patch <= 64:
             raise RecipeError(f"patch = {self.patch}: use a multiple of 8 above 64, such as 96")
+        if not 0 <= self.dates <= 6:
+            raise RecipeError(f"dates = {self.dates}: use 0 (space alone) to 6")
         for name in ("batch", "steps", "save_every", "validate_every"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} = {getattr(self, name)}: use 1 or more")
@@ -106,6 +120,7 @@ def read(path: str | Path) -> Recipe:
         raise RecipeError(f"{path}: unknown keys {unknown}; known are {sorted(known)}")
     if missing := sorted({"name", "images", "masks", "validation"} - set(found)):
         raise RecipeError(f"{path}: missing keys {missing}")
-    for name in ("images", "masks"):
-        found[name] = tuple(found[name])
+    for name in ("images", "masks", "validation", "stacks", "context_only"):
+        given = found.get(name, [])
+        found[name] = (given,) if isinstance(given, str) else tuple(given)
     return Recipe(**found)

@@ -1,0 +1,66 @@
+"""Whether a cube's dates are fit for a method that looks along time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xinpaint.core.tiling import Halo
+from xinpaint.cube.schema import Cube
+from xinpaint.errors import SchemaError
+from xinpaint.methods.base import Filler
+
+
+def suited(cube: Cube, filler: Filler) -> Filler:
+    """The filler, without other dates where it may do so and the cube has none.
+
+    Raises
+    ------
+    SchemaError
+        Where a method that looks along time cannot use the cube's dates.
+    """
+    wish = getattr(filler, "context", None)
+    if wish in ("auto", "time") and not _has_dates(cube):
+        if wish == "time":
+            raise SchemaError(
+                "context='time' needs a time dim with a coordinate and two dates or more; found "
+                f"dims {dict(cube.dataset.sizes)}: use context='space'"
+            )
+        alone: Filler = filler.in_space()  # type: ignore[attr-defined]
+        return alone
+    check_time(cube, filler.halo)
+    return filler
+
+
+def _has_dates(cube: Cube) -> bool:
+    return any(
+        group.dims.time in cube.dataset.coords and len(group.days) > 1 for group in cube.groups
+    )
+
+
+def check_time(cube: Cube, halo: Halo) -> None:
+    """Raise SchemaError where a method that looks along time cannot use the cube's dates."""
+    if halo.t == 0:
+        return
+    for group in cube.groups:
+        time = group.dims.time
+        if time is None:
+            continue
+        if time not in cube.dataset.coords:
+            raise SchemaError(
+                f"dim {time!r} has no coordinate, but this method looks along time; "
+                f"assign the dates with ds.assign_coords({time}=...)"
+            )
+        if not np.isfinite(group.days).all():
+            raise SchemaError(f"coordinate {time!r} holds NaT or NaN; drop those dates first")
+        step = np.diff(group.days)
+        if np.any(step == 0):
+            again = cube.dataset[time].values[1:][step == 0][0]
+            raise SchemaError(
+                f"duplicate time {again} in {time!r}, but this method looks along time; merge "
+                f"the duplicates, for example with ds.groupby({str(time)!r}).max()"
+            )
+        if np.any(step < 0):
+            raise SchemaError(
+                f"{time!r} is not in ascending order, but this method looks along time; "
+                f"use ds.sortby({str(time)!r})"
+            )

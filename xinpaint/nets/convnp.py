@@ -1,0 +1,298 @@
+"""The spatio-temporal net: other dates as context sets, trusted where they explain this one.
+
+Each other date gives every pixel a local regression (:mod:`xinpaint.nets.regression`) and the
+evidence for it. One encoder, the same for every date and band, looks at each date by itself;
+attention per pixel then says how much each is believed there, so any number of dates in any order
+will do. A small trunk corrects what they say together, and a gate per pixel chooses between that
+and the answer from space alone, which is a whole ConvCNP of its own: without other dates its
+answer is given unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP, Frame
+from xinpaint.nets.regression import REACH, Regression, regress
+from xinpaint.nets.setconv import local_statistics
+
+
+class Evidence(NamedTuple):
+    """What all dates say of a pixel, ``[n b y x]``.
+
+    Mean and mean square error of their weighted regressions, the variance between them, and
+    whether any of them saw the pixel.
+    """
+
+    mean: Tensor
+    error: Tensor
+    apart: Tensor
+    seen: Tensor
+
+
+class ConvNP(nn.Module):
+    """Conditional neural process over space and dates.
+
+    Parameters
+    ----------
+    spatial : mapping
+        Numbers of the ConvCNP that answers from space alone.
+    width, deep : int
+        Channels a band at 1/2 and 1/4 of the resolution.
+    shared : int
+        Channels of the branch shared by all bands.
+    """
+
+    stride = STRIDE
+
+    def __init__(
+        self,
+        spatial: Mapping[str, Any] | None = None,
+        width: int = 32,
+        deep: int = 64,
+        shared: int = 64,
+    ) -> None:
+        super().__init__()
+        self.spatial = ConvCNP(**(spatial or {}))
+        self.date_in = nn.Conv2d(26, width, 3, padding=1)
+        self.date = Block(width, 0)
+        self.together = nn.Conv2d(width, width, 1)
+        self.trust = nn.Conv2d(width, 4, 1)
+        self.enter_in = nn.Conv2d(width + 32, width, 3, padding=1)
+        self.enter = Block(width, shared)
+        self.down = nn.Conv2d(width, deep, 2, stride=2)
+        self.deep = Block(deep, shared)
+        self.up = nn.ConvTranspose2d(deep, width, 2, stride=2)
+        self.leave = Block(width, 0)
+        self.head = nn.Conv2d(width, 4 * 8, 1)
+        self.gate = nn.Conv2d(8 + 6, 16, 1)
+        self.decide = nn.Conv2d(16, 3, 1)
+        for last in (self.trust, self.decide):
+            nn.init.normal_(last.weight, std=0.01)
+            last.bias.data.zero_()  # type: ignore[union-attr]
+        self.temperature: Tensor
+        self.register_buffer("temperature", torch.ones(()))
+
+    @property
+    def reach(self) -> int:
+        """Pixels that context can be away and matter."""
+        trunk = 2 * (1 + 2) + 2 * (1 + 2) + 4 * 2 + 2 * 2 + 3
+        return max(self.spatial.reach, REACH + trunk)
+
+    def train(self, mode: bool = True) -> ConvNP:
+        """Train everything but the spatial part, which stays as it came."""
+        super().train(mode)
+        self.spatial.train(False).requires_grad_(False)
+        return self
+
+    def forward(
+        self,
+        values: Tensor,
+        context: Tensor,
+        others: Tensor | None = None,
+        others_context: Tensor | None = None,
+        away: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of every pixel, in the unit of `values`.
+
+        Parameters
+        ----------
+        values, context : float32 ``[n b y x]``
+            y and x multiples of 8, aligned to the grid; values are read under context (1.0) only.
+        others, others_context : float32 ``[n k b y x]``, optional
+            The other dates, in any order; the same bands and unit.
+        away : float32 ``[n k]``, optional
+            Their distance in days, signed.
+
+        Returns
+        -------
+        mean, std : float32 ``[n b y x]``
+            NaN where no context is in reach.
+        """
+        values = torch.where(context > 0, values, torch.zeros_like(values))
+        frame = self.spatial.frame(values, context)
+        with torch.no_grad():
+            space = self.spatial.respond(frame, context)
+        if others is None or others_context is None or away is None or not others.shape[1]:
+            return space
+        says = []
+        for k in range(others.shape[1]):
+            mask = others_context[:, k]
+            other = torch.where(mask > 0, others[:, k], torch.zeros_like(values))
+            with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
+                says.append((regress(values, context, other, mask), _own(other, mask)))
+        dates = [(r, own, away[:, k]) for k, (r, own) in enumerate(says)]
+        return self._combine(values, context, frame, space, dates)
+
+    def _combine(
+        self,
+        values: Tensor,
+        context: Tensor,
+        frame: Frame,
+        space: tuple[Tensor, Tensor],
+        dates: list[tuple[Regression, Tensor, Tensor]],
+    ) -> tuple[Tensor, Tensor]:
+        regressions = [r for r, _, _ in dates]
+        plain = weigh(regressions, [torch.zeros_like(frame.z) for _ in dates])[0]
+        told = [self._encode(values, context, frame, plain, *date) for date in dates]
+        seen = [_half(r.mean.isfinite()) for r in regressions]
+        total = torch.stack(seen).sum(0).clamp_min(1e-6)
+        pooled = torch.stack([h * s for h, s in zip(told, seen, strict=True)]).sum(0) / total
+        pooled = self.together(pooled)
+        trust = [_full(self.trust(F.relu(h + pooled)), frame.z.shape).float() for h in told]
+        evidence, weights = weigh(regressions, trust)
+        mixed = torch.stack([h * _half(w) for h, w in zip(told, weights, strict=True)]).sum(0)
+        head = self._trunk(values, context, frame, evidence, mixed)
+        return self._decide(frame, space, evidence, head)
+
+    def _encode(
+        self,
+        values: Tensor,
+        context: Tensor,
+        frame: Frame,
+        plain: Evidence,
+        regression: Regression,
+        own: Tensor,
+        away: Tensor,
+    ) -> Tensor:
+        """One date and band at half the resolution, ``[n·b width y/2 x/2]``."""
+        known = regression.mean.isfinite()
+        both = known & (context > 0)
+        near = [
+            _unit(regression.mean - frame.mean, frame.spread, known),
+            _unit(regression.mean - plain.mean, frame.spread, known),
+            _unit(values - regression.mean, frame.spread, both),
+            own,
+            known.to(values.dtype),
+            both.to(values.dtype),
+        ]
+        unexplained = regression.error / regression.spread.clamp_min(1e-30) ** 2
+        unexplained = torch.where(known & (regression.spread > 0), unexplained, 1.0)
+        evidence = _half(unexplained.clamp(1e-4, 1).log() / 4)
+        when = (away.abs() / 16).log1p()[:, None, None, None] / 3
+        x = torch.cat(
+            [
+                F.pixel_unshuffle(torch.stack(near, 2).flatten(0, 1), 2),
+                evidence,
+                _half(when.expand_as(values)),
+            ],
+            1,
+        )
+        x = self.date_in(x.contiguous(memory_format=torch.channels_last))
+        deeper: Tensor = self.date(F.relu(x), 1)
+        return deeper
+
+    def _trunk(
+        self, values: Tensor, context: Tensor, frame: Frame, evidence: Evidence, mixed: Tensor
+    ) -> Tensor:
+        """Eight channels a pixel, ``[n b 8 y x]``."""
+        bands = values.shape[1]
+        there = evidence.seen & (context > 0)
+        near = [
+            frame.z,
+            context,
+            _unit(evidence.mean - frame.mean, frame.spread, evidence.seen),
+            _unit(_root(evidence.error), frame.spread, evidence.seen),
+            _unit(_root(evidence.apart), frame.spread, evidence.seen),
+            _unit(values - evidence.mean, frame.spread, there),
+            evidence.seen.to(values.dtype),
+            there.to(values.dtype),
+        ]
+        x = F.pixel_unshuffle(torch.stack(near, 2).flatten(0, 1), 2)
+        x = torch.cat([x, mixed], 1).contiguous(memory_format=torch.channels_last)
+        x = self.enter(F.relu(self.enter_in(x)), bands)
+        x = x + self.up(F.relu(self.deep(self.down(x), bands)))
+        x = self.head(F.relu(self.leave(x, bands)))
+        head = F.pixel_shuffle(x, 2).float()
+        return head.reshape(-1, bands, *head.shape[1:])
+
+    def _decide(
+        self, frame: Frame, space: tuple[Tensor, Tensor], evidence: Evidence, head: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Correct what the dates say and choose, pixel by pixel, between them and space."""
+        lost, seen = space[0].isnan(), evidence.seen
+        spatial, doubt = space[0].nan_to_num(), space[1].nan_to_num()
+        scale = _root(evidence.error + evidence.apart + 0.01 * frame.spread**2)
+        scale = torch.where(seen, scale, torch.zeros_like(scale))
+        gap = _unit(spatial - evidence.mean, frame.spread, seen & ~lost)
+        told = [
+            gap,
+            gap.abs(),
+            _unit(spatial - evidence.mean, doubt, seen & ~lost),
+            _unit(doubt, frame.spread, ~lost),
+            _unit(scale, frame.spread, seen),
+            _unit(_root(evidence.apart), frame.spread, seen),
+        ]
+        features = torch.cat([head, torch.stack(told, 2)], 2).flatten(0, 1)
+        out = self.decide(F.relu(self.gate(features))).unflatten(0, frame.z.shape[:2]).float()
+        share = torch.sigmoid(out[:, :, 0] - 2)
+        share = torch.where(lost, torch.zeros_like(share), share)
+        time = torch.where(seen, evidence.mean, torch.zeros_like(spatial)) + scale * out[:, :, 1]
+        mean = time + share * (spatial - time)
+        width = _root((1 - share) * scale**2 + share * doubt**2)
+        std = width * (0.05 + F.softplus(out[:, :, 2] + 0.5)) * self.temperature
+        return torch.where(seen, mean, space[0]), torch.where(seen, std, space[1])
+
+
+def weigh(regressions: list[Regression], trust: list[Tensor]) -> tuple[Evidence, list[Tensor]]:
+    """Average what the dates say with weights exp(trust) / error², error their local mean square.
+
+    Parameters
+    ----------
+    regressions : list of Regression
+    trust : list of float32 ``[n b y x]``
+        Logits beside the evidence; 0 where nothing else is known.
+
+    Returns
+    -------
+    Evidence, list of Tensor
+        The average, and each date's weight (0 where it did not see the pixel, sum 1).
+    """
+    means = torch.stack([r.mean for r in regressions])
+    errors = torch.stack([r.error for r in regressions])
+    known = means.isfinite()
+    means, errors = means.nan_to_num(), torch.where(known, errors, 0.0)
+    most = errors.amax(0, keepdim=True)
+    relative = torch.where(most > 0, errors / torch.where(most > 0, most, 1.0), 1.0)
+    logits = torch.stack(trust) - 2 * relative.clamp_min(1e-6).log()
+    anybody = known.any(0)
+    # where no date saw the pixel a softmax of nothing would be NaN, and its gradient too
+    weights = torch.where(known | ~anybody, logits, -torch.inf).softmax(0) * anybody
+    mean = (weights * means).sum(0)
+    apart = (weights * torch.where(known, means - mean, 0.0) ** 2).sum(0)
+    together = Evidence(mean, (weights * errors).sum(0), apart, anybody)
+    return together, list(weights.unbind(0))
+
+
+def _own(other: Tensor, mask: Tensor) -> Tensor:
+    """The other date's own z-scores, ``[n b y x]``."""
+    mean, spread, _ = local_statistics(other, mask, 6)
+    return _unit(other - mean, spread, mask > 0)
+
+
+def _unit(x: Tensor, scale: Tensor, where: Tensor) -> Tensor:
+    """`x` in units of `scale`, within ±20; 0 elsewhere and where the scale is 0."""
+    live = where & (scale > 0)
+    x = torch.where(live, x, torch.zeros_like(x))
+    return (x / torch.where(live, scale, torch.ones_like(scale))).clamp(-20, 20)
+
+
+def _root(x: Tensor) -> Tensor:
+    """Square root whose gradient at 0 is 0, not infinite."""
+    live = x > 0
+    return torch.where(live, torch.where(live, x, torch.ones_like(x)).sqrt(), torch.zeros_like(x))
+
+
+def _half(x: Tensor) -> Tensor:
+    """``[n b y x]`` averaged to half the resolution, ``[n·b 1 y/2 x/2]``."""
+    return F.avg_pool2d(x.flatten(0, 1)[:, None].float(), 2)
+
+
+def _full(x: Tensor, shape: torch.Size) -> Tensor:
+    """``[n·b 4 y/2 x/2]`` back to ``[n b y x]``."""
+    return F.pixel_shuffle(x, 2).reshape(shape)

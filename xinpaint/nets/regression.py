@@ -1,0 +1,191 @@
+"""Local ridge regression of a date on another one: where time knows what space cannot.
+
+Around every pixel, each band of the date to be filled is regressed on all bands of the other
+date, on pixels both saw. Cells of 4 × 4 pixels are summed first (one Gram matrix a cell, in
+double precision), windows are sums of cells, one small system is solved a cell and its
+coefficients are interpolated: the cost of a full regression around every pixel is gone, its
+answer nearly the same.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+#: Side of a cell in pixels; the grid of cells is the global one.
+CELL = 4
+#: Half sides of the near and the wide window, in cells.
+NEAR, WIDE = 2, 6
+#: Weight of the wide window's pixels, which carry the regression where near ones are scarce.
+WIDE_SHARE = 0.02
+#: Ridge on standardised slopes.
+RIDGE = 0.01
+#: A regression stands on at least so many (weighted) pixels.
+LEAST = 12.0
+#: Pixels around a prediction whose own residuals correct it.
+BLUR = 3
+#: Farthest pixel that matters: window, its cell, interpolation, residuals.
+REACH = CELL * WIDE + (CELL - 1) + CELL + 2 * BLUR
+#: A spread this small against the mean is rounding.
+FLAT = 2e-6
+
+
+class Regression(NamedTuple):
+    """What one other date says of every pixel, float32 ``[n b y x]``; NaN where it says nothing.
+
+    `mean` is the prediction, `error` the mean square of its residuals around the pixel, `spread`
+    the standard deviation of the regressed band there, `seen` (bool ``[n 1 y x]``) whether the
+    other date saw the pixel.
+    """
+
+    mean: Tensor
+    error: Tensor
+    spread: Tensor
+    seen: Tensor
+
+
+def regress(values: Tensor, context: Tensor, other: Tensor, other_context: Tensor) -> Regression:
+    """Predict every band of a date from all bands of another one.
+
+    Parameters
+    ----------
+    values, context : float32 ``[n b y x]``
+        The date to be filled; y and x multiples of 4 and aligned to the grid. Zero outside
+        `context` (1.0 = observed).
+    other, other_context : float32 ``[n c y x]``
+        The other date, likewise. A pixel counts as seen where all its bands are.
+
+    Returns
+    -------
+    Regression
+        For a > 0, values → a·values + b on both dates gives a·mean + b, a²·error and a·spread.
+    """
+    seen = other_context.amin(1, keepdim=True)
+    same = bool((context == context[:, :1]).all())
+    groups = [slice(0, context.shape[1])] if same else _singles(context.shape[1])
+    parts = []
+    for bands in groups:
+        both = seen * context[:, bands][:, :1]
+        slopes, intercept, error, spread = _solve(values[:, bands], other, both)
+        mean = _predict(slopes, intercept, other, seen)
+        residual = torch.where(both > 0, values[:, bands] - mean, torch.zeros_like(mean))
+        mean = mean + _blurred(residual, both * mean.isfinite())
+        parts.append((mean, _finer(error), _finer(spread)))
+    mean, error, spread = (torch.cat(part, 1).to(values.dtype) for part in zip(*parts, strict=True))
+    known = (seen > 0) & mean.isfinite() & error.isfinite()
+    lost = torch.full_like(mean, torch.nan)
+    return Regression(
+        torch.where(known, mean, lost), torch.where(known, error, lost), spread, seen > 0
+    )
+
+
+def _singles(count: int) -> list[slice]:
+    return [slice(k, k + 1) for k in range(count)]
+
+
+def _cells(x: Tensor) -> Tensor:
+    """``[n c y x]`` to the pixels of each cell, ``[n cells_y cells_x 16 c]``."""
+    n, c, height, width = x.shape
+    x = x.reshape(n, c, height // CELL, CELL, width // CELL, CELL)
+    return x.permute(0, 2, 4, 3, 5, 1).reshape(n, height // CELL, width // CELL, CELL * CELL, c)
+
+
+def _windows(x: Tensor) -> Tensor:
+    """Sum of cells ``[n c y x]`` in the near window, and a share of the wide one."""
+    return _box(x, NEAR) + WIDE_SHARE * _box(x, WIDE)
+
+
+def _box(x: Tensor, half: int) -> Tensor:
+    size = 2 * half + 1
+    x = F.avg_pool2d(x, (1, size), 1, (0, half), divisor_override=1)
+    return F.avg_pool2d(x, (size, 1), 1, (half, 0), divisor_override=1)
+
+
+def _solve(values: Tensor, other: Tensor, both: Tensor) -> tuple[Tensor, ...]:
+    """Slopes ``[n b c Y X]``, intercept, mean square residual and spread ``[n b Y X]`` a cell."""
+    count, bands = other.shape[1], values.shape[1]
+    rows = _cells(torch.cat([both, other * both, values * both], 1).double())
+    gram = rows.transpose(-1, -2) @ rows[..., : 1 + count]  # [n Y X (1+c+b) (1+c)]
+    square = (rows[..., 1 + count :] ** 2).sum(-2)
+    size = gram.shape[-2:]
+    sums = torch.cat([gram.flatten(-2), square], -1).permute(0, 3, 1, 2)
+    sums = _windows(sums).permute(0, 2, 3, 1)
+    gram, square = sums[..., : size[0] * size[1]].unflatten(-1, size), sums[..., -bands:]
+    number = gram[..., 0, 0]
+    enough = number >= LEAST
+    number = torch.where(enough, number, torch.ones_like(number))[..., None]
+    mean = gram[..., :, 0] / number
+    mean_x, mean_y = mean[..., 1 : 1 + count], mean[..., 1 + count :]
+    moments = gram[..., 1:, 1:] / number[..., None] - mean[..., 1:, None] * mean_x[..., None, :]
+    covariance, cross = moments[..., :count, :], moments[..., count:, :]
+    scale_x = _flatless(covariance.diagonal(dim1=-2, dim2=-1), mean_x)
+    spread = _flatless(square / number - mean_y**2, mean_y)
+    slopes = _ridge(covariance, cross, scale_x)
+    fitted = (slopes * cross).sum(-1) * 2 - torch.einsum(
+        "...bi,...ij,...bj->...b", slopes, covariance, slopes
+    )
+    error = (spread**2 - fitted).clamp_min(0)
+    intercept = mean_y - (slopes * mean_x[..., None, :]).sum(-1)
+    lost = torch.full_like(error, torch.nan)
+    error, intercept, spread = (
+        torch.where(enough[..., None], part, lost) for part in (error, intercept, spread)
+    )
+    return (
+        slopes.permute(0, 3, 4, 1, 2),
+        *(part.permute(0, 3, 1, 2) for part in (intercept, error, spread)),
+    )
+
+
+def _flatless(variance: Tensor, mean: Tensor) -> Tensor:
+    """Standard deviation, 0 where it is only rounding."""
+    spread = variance.clamp_min(0).sqrt()
+    return torch.where(spread > FLAT * mean.abs(), spread, torch.zeros_like(spread))
+
+
+def _ridge(covariance: Tensor, cross: Tensor, scale: Tensor) -> Tensor:
+    """Slopes ``[... b c]`` of standardised regressors under a ridge; 0 for flat ones."""
+    inverse = torch.where(scale > 0, 1 / torch.where(scale > 0, scale, torch.ones_like(scale)), 0.0)
+    matrix = covariance * inverse[..., :, None] * inverse[..., None, :]
+    matrix = matrix + torch.diag_embed(torch.where(scale > 0, RIDGE, 1.0).to(matrix.dtype))
+    right = (cross * inverse[..., None, :]).transpose(-1, -2)
+    factor, _ = torch.linalg.cholesky_ex(matrix)
+    return torch.cholesky_solve(right, factor).transpose(-1, -2) * inverse[..., None, :]
+
+
+def _predict(slopes: Tensor, intercept: Tensor, other: Tensor, seen: Tensor) -> Tensor:
+    """Apply interpolated coefficients to the other date's pixels, in double."""
+    mean = _finer(intercept)
+    for band in range(other.shape[1]):
+        slope = torch.where(intercept.isfinite(), slopes[:, :, band], torch.nan)
+        mean = mean + _finer(slope) * torch.where(seen > 0, other[:, band : band + 1], 0.0)
+    return mean
+
+
+def _finer(coarse: Tensor) -> Tensor:
+    """Interpolate cells ``[n b Y X]`` to pixels; cells of NaN are left out, not spread."""
+    known = coarse.isfinite()
+    weight = known.to(coarse.dtype)
+    both = torch.stack([weight, torch.where(known, coarse, torch.zeros_like(coarse))])
+    share, total = F.interpolate(
+        both.flatten(0, 1), scale_factor=CELL, mode="bilinear", align_corners=False
+    ).unflatten(0, (2, -1))
+    return torch.where(share > 0, total / share.clamp_min(1e-12), torch.nan)
+
+
+def _blurred(residual: Tensor, both: Tensor) -> Tensor:
+    """Residuals of near pixels, averaged and shrunk where there are few."""
+    both = both.to(residual.dtype).expand_as(residual)
+    total, weight = torch.where(both > 0, residual, torch.zeros_like(residual)), both
+    for _ in range(2):
+        total, weight = _smooth(total), _smooth(weight)
+    return total / (weight + 0.1)
+
+
+def _smooth(x: Tensor) -> Tensor:
+    """Mean in a square of 2·BLUR + 1 pixels, zeros beyond the edge."""
+    size = 2 * BLUR + 1
+    x = F.avg_pool2d(x, (1, size), 1, (0, BLUR), divisor_override=size)
+    return F.avg_pool2d(x, (size, 1), 1, (BLUR, 0), divisor_override=size)
