@@ -18,9 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from xinpaint.core.dates import nearest
 from xinpaint.core.task import FILLED, OBSERVED, Fill, Task, compose
 from xinpaint.core.tiling import tiles
 from xinpaint.methods.base import Filler
+from xinpaint.methods.histogram import Histogram
+from xinpaint.methods.nspi import NSPI
 from xinpaint.methods.table import METHODS
 
 NAMES = [*METHODS, "convnp"]
@@ -115,9 +118,31 @@ def close_answer(
 
 
 def observable(task: Task, filler: Filler) -> np.ndarray:
-    """Target pixels with context in the filler's reach, for arrays smaller than that reach."""
+    """Target pixels that the filler must answer, in arrays smaller than a method of space's reach.
+
+    Any context in the plane; or, for methods of each pixel's own past, on any date; or, for those
+    that compare two dates around the pixel, on a near date with enough pixels around seen on both.
+    """
+    if isinstance(filler, Histogram):
+        return task.target & matched(task, filler, filler.common, task.context)
+    if isinstance(filler, NSPI):
+        every = np.broadcast_to(task.context.all(axis=1, keepdims=True), task.shape)
+        return task.target & matched(task, filler, filler.similar, every)
     axes = (0,) if filler.halo.y == 0 else (2, 3)
     return task.target & task.context.any(axis=axes, keepdims=True)
+
+
+def matched(task: Task, filler: Histogram | NSPI, least: int, usable: np.ndarray) -> np.ndarray:
+    """Pixels that a near date saw, with `least` around them seen here and `usable` there."""
+    found = np.zeros(task.shape, bool)
+    side = np.ones(filler.window, int)
+    for date in range(task.shape[0]):
+        for other in nearest(task.days, date, filler.max_dates, filler.max_days):
+            both = (task.context[date] & usable[other]).astype(int)
+            for axis in (1, 2):
+                both = ndimage.correlate1d(both, side, axis, mode="constant")
+            found[date] |= task.context[other] & (both >= least)
+    return found
 
 
 @every_method

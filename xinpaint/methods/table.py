@@ -38,6 +38,24 @@ def _linear_time(**options: Any) -> Filler:
     return LinearTime(**options)
 
 
+def _histogram(**options: Any) -> Filler:
+    from xinpaint.methods.histogram import Histogram
+
+    return Histogram(**options)
+
+
+def _nspi(**options: Any) -> Filler:
+    from xinpaint.methods.nspi import NSPI
+
+    return NSPI(**options)
+
+
+def _harmonic(**options: Any) -> Filler:
+    from xinpaint.methods.harmonic import Harmonic
+
+    return Harmonic(**options)
+
+
 #: Every method that needs no weights. A factory takes the method's options as keywords.
 METHODS: dict[str, Callable[..., Filler]] = {
     "navier_stokes": _navier_stokes,
@@ -45,4 +63,7 @@ METHODS: dict[str, Callable[..., Filler]] = {
     "fillnodata": _fillnodata,
     "biharmonic": _biharmonic,
     "linear_time": _linear_time,
+    "histogram": _histogram,
+    "nspi": _nspi,
+    "harmonic": _harmonic,
 }
