@@ -17,7 +17,9 @@ from xinpaint.core.dates import check_days, nearest
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
 from xinpaint.errors import DeviceError, MethodError
-from xinpaint.methods.planes import check_number, check_reach
+from xinpaint.methods.aligned import aligned, inside
+from xinpaint.methods.others import check_whole
+from xinpaint.methods.planes import check_number
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,7 +79,7 @@ class NeuralFiller:
     def __post_init__(self) -> None:
         if self.context not in ("space", "time", "auto"):
             raise MethodError(f"context = {self.context!r}: use 'auto', 'space' or 'time'")
-        check_reach("convnp", self.max_dates, option="max_dates", unit="dates")
+        check_whole("convnp", "max_dates", self.max_dates, least=0)
         if self.max_days is not None:
             check_number("convnp", "max_days", self.max_days, least=0)
         _resolve(self.device)
@@ -132,27 +134,17 @@ def _answer(
     """One date ``[b y x]``, widened to the net's stride on the global grid."""
     import torch
 
-    height, width = task.shape[2:]
-    top, left = (place % net.stride for place in task.origin)
-    below, right = (-(n + p) % net.stride for n, p in ((height, top), (width, left)))
-    edges = ((0, 0), (0, 0), (top, below), (left, right))
+    def ready(dates: list[int]) -> list[Any]:
+        return [torch.from_numpy(part).to(device) for part in aligned(task, dates, net.stride)]
 
-    def ready(dates: list[int]) -> tuple[Any, Any]:
-        context = np.pad(task.context[dates], edges)
-        values = np.pad(np.where(task.context[dates], task.values[dates], np.float32(0)), edges)
-        return (
-            torch.from_numpy(values).to(device),
-            torch.from_numpy(context.astype(np.float32)).to(device),
-        )
-
-    given = list(ready([date]))
+    given = ready([date])
     if others:
         away = torch.from_numpy((task.days[others] - task.days[date]).astype(np.float32))
         given += [*(part[None] for part in ready(others)), away[None].to(device)]
     with torch.inference_mode(), _exact(device):
-        mean, std = net(*given)
-    inside = (0, slice(None), slice(top, top + height), slice(left, left + width))
-    return mean[inside].cpu().numpy(), std[inside].cpu().numpy()
+        mean, std = (part.cpu().numpy() for part in net(*given))
+    rows, columns = inside(task, net.stride)
+    return mean[0, :, rows, columns], std[0, :, rows, columns]
 
 
 def _exact(device: str) -> Any:

@@ -89,15 +89,15 @@ def check_number(method: str, option: str, value: Any, *, least: float) -> None:
         raise MethodError(f"{method}({option}={value!r}): give a number of at least {least:g}")
 
 
-def check_reach(method: str, value: object, *, option: str = "reach", unit: str = "pixels") -> None:
-    """Refuse a reach that is neither None nor a whole number of pixels (or dates).
+def check_reach(method: str, reach: object) -> None:
+    """Refuse a reach that is neither None nor a whole number of pixels.
 
     Raises
     ------
     MethodError
         Names the method and what was given.
     """
-    if value is None:
+    if reach is None:
         return
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-        raise MethodError(f"{method}({option}={value!r}): give whole {unit}, or None for no limit")
+    if isinstance(reach, bool) or not isinstance(reach, (int, np.integer)) or reach < 0:
+        raise MethodError(f"{method}(reach={reach!r}): give whole pixels, or None for no limit")

@@ -56,6 +56,12 @@ def _harmonic(**options: Any) -> Filler:
     return Harmonic(**options)
 
 
+def _regression(**options: Any) -> Filler:
+    from xinpaint.methods.regression import LocalRegression
+
+    return LocalRegression(**options)
+
+
 #: Every method that needs no weights. A factory takes the method's options as keywords.
 METHODS: dict[str, Callable[..., Filler]] = {
     "navier_stokes": _navier_stokes,
@@ -66,4 +72,5 @@ METHODS: dict[str, Callable[..., Filler]] = {
     "histogram": _histogram,
     "nspi": _nspi,
     "harmonic": _harmonic,
+    "regression": _regression,
 }

@@ -11,28 +11,15 @@ answer is given unchanged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP, Frame
-from xinpaint.nets.regression import REACH, Regression, regress
+from xinpaint.nets.regression import REACH, Evidence, Regression, regress, weigh
 from xinpaint.nets.setconv import local_statistics
-
-
-class Evidence(NamedTuple):
-    """What all dates say of a pixel, ``[n b y x]``.
-
-    Mean and mean square error of their weighted regressions, the variance between them, and
-    whether any of them saw the pixel.
-    """
-
-    mean: Tensor
-    error: Tensor
-    apart: Tensor
-    seen: Tensor
 
 
 class ConvNP(nn.Module):
@@ -237,36 +224,6 @@ class ConvNP(nn.Module):
         width = _root((1 - share) * scale**2 + share * doubt**2)
         std = width * (0.05 + F.softplus(out[:, :, 2] + 0.5)) * self.temperature
         return torch.where(seen, mean, space[0]), torch.where(seen, std, space[1])
-
-
-def weigh(regressions: list[Regression], trust: list[Tensor]) -> tuple[Evidence, list[Tensor]]:
-    """Average what the dates say with weights exp(trust) / error², error their local mean square.
-
-    Parameters
-    ----------
-    regressions : list of Regression
-    trust : list of float32 ``[n b y x]``
-        Logits beside the evidence; 0 where nothing else is known.
-
-    Returns
-    -------
-    Evidence, list of Tensor
-        The average, and each date's weight (0 where it did not see the pixel, sum 1).
-    """
-    means = torch.stack([r.mean for r in regressions])
-    errors = torch.stack([r.error for r in regressions])
-    known = means.isfinite()
-    means, errors = means.nan_to_num(), torch.where(known, errors, 0.0)
-    most = errors.amax(0, keepdim=True)
-    relative = torch.where(most > 0, errors / torch.where(most > 0, most, 1.0), 1.0)
-    logits = torch.stack(trust) - 2 * relative.clamp_min(1e-6).log()
-    anybody = known.any(0)
-    # where no date saw the pixel a softmax of nothing would be NaN, and its gradient too
-    weights = torch.where(known | ~anybody, logits, -torch.inf).softmax(0) * anybody
-    mean = (weights * means).sum(0)
-    apart = (weights * torch.where(known, means - mean, 0.0) ** 2).sum(0)
-    together = Evidence(mean, (weights * errors).sum(0), apart, anybody)
-    return together, list(weights.unbind(0))
 
 
 def _own(other: Tensor, mask: Tensor) -> Tensor:

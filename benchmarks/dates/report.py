@@ -1,0 +1,71 @@
+"""Rows -> tables -> docs/results-time.md."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+
+import xinpaint
+from benchmarks.dates.scoring import Row
+
+
+def table(rows: list[Row]) -> str:
+    """Markdown: a line a method, a column a case (PSNR; mean over masks), then means."""
+    cases = sorted({(r.case, r.kind) for r in rows})
+    names = list(dict.fromkeys(r.method for r in rows))
+    head = ["method", *(f"{c} {k}" for c, k in cases), "mean PSNR", "worst", "SSIM", "90 %"]
+    head += ["answered", "error under change", "s / Mpx"]
+    lines = [head, ["---"] * len(head)]
+    for name in names:
+        own = [r for r in rows if r.method == name]
+        by_case = [
+            fmean(r.psnr for r in own if (r.case, r.kind) == case and not math.isnan(r.psnr))
+            if any((r.case, r.kind) == case and not math.isnan(r.psnr) for r in own)
+            else math.nan
+            for case in cases
+        ]
+        pixels = sum(r.hidden for r in own)
+        lines.append(
+            [
+                name,
+                *(_number(v) for v in by_case),
+                f"**{_number(fmean(by_case))}**",
+                _number(min(by_case)),
+                _number(fmean(r.ssim for r in own), 4),
+                _share(sum(r.coverage * r.hidden for r in own) / pixels),
+                _share(sum(r.answered * r.hidden for r in own) / pixels),
+                _number(fmean(r.planted for r in own), 4),
+                _number(1e6 * sum(r.seconds for r in own) / pixels, 1),
+            ]
+        )
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def page(parts: dict[str, list[Row]], sha256: str) -> str:
+    """The whole of docs/results-time.md."""
+    tables = [f"## {title}\n\n{table(rows)}" for title, rows in parts.items()]
+    return _PAGE.format(
+        version=xinpaint.__version__, sha256=sha256[:12], tables="\n\n".join(tables)
+    )
+
+
+def _number(value: float, digits: int = 2) -> str:
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _share(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.1%}"
+
+
+_PAGE = """# Results with other dates
+
+Written by `python -m benchmarks.dates` (xinpaint {version}, weights `{sha256}`). Do not edit.
+
+PSNR of the hidden pixels, all bands pooled, each band stretched by the 1st and 99th percentile of
+the target date; a pixel that a method does not answer is not scored (see *answered*). K is the
+number of other dates `convnp` may look at, the nearest in time; the other methods of time get six,
+the harmonic fit sixty. "s / Mpx" is seconds for a million hidden band-pixels, on the machine that
+wrote this page; only ratios mean anything.
+
+{tables}
+"""

@@ -1,0 +1,124 @@
+"""One method on one case; the rivals, and `convnp` with more and more dates."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.dates.cases import Case
+from xinpaint.core import metrics
+from xinpaint.core.dates import nearest
+from xinpaint.core.task import Fill, Task
+from xinpaint.io.weights import filler
+from xinpaint.methods.base import Filler
+
+#: Column of the report -> (method, options, other dates it is given).
+RIVALS: dict[str, tuple[str, dict[str, Any], int]] = {
+    "telea r=9": ("telea", {"radius": 9}, 0),
+    "fillnodata": ("fillnodata", {}, 0),
+    "biharmonic": ("biharmonic", {}, 0),
+    "linear_time": ("linear_time", {}, 6),
+    "harmonic": ("harmonic", {}, 60),
+    "histogram": ("histogram", {}, 6),
+    "nspi": ("nspi", {}, 6),
+    "regression": ("regression", {}, 6),
+}
+#: Other dates that `convnp` is given, one row each.
+COUNTS = (0, 1, 2, 4, 6)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Scores of one method on one case, bands pooled (SSIM: mean over bands).
+
+    `answered` is the share of hidden pixels the method answered; only these are scored.
+    `planted` is the root mean square error where other dates lie, NaN where none do.
+    """
+
+    case: str
+    kind: str
+    method: str
+    psnr: float
+    ssim: float
+    coverage: float
+    answered: float
+    hidden: int
+    planted: float
+    seconds: float
+
+
+def methods(weights: str | None, rivals: bool = True) -> dict[str, tuple[Filler, int]]:
+    """Every method by its column, with the number of other dates it is given."""
+    found: dict[str, tuple[Filler, int]] = {}
+    for name, (method, options, count) in (RIVALS if rivals else {}).items():
+        found[name] = (filler(method, **options), count)
+    for count in COUNTS:
+        found[f"convnp K={count}"] = (filler("convnp", weights=weights, max_dates=count), count)
+    return found
+
+
+def score(case: Case, name: str, ready: Filler, count: int) -> Row:
+    """Fill the case from its own date and the `count` nearest others, and score what was hidden."""
+    task, date = _nearest(case, count)
+    start = time.perf_counter()
+    fill = ready.fill(task)
+    seconds = time.perf_counter() - start
+    low, width = case.scale()
+    truth = (case.truth - low) / width
+    mean = (fill.mean[date] - low) / width
+    answered = np.isfinite(mean) & case.hidden
+    known = case.hidden | case.context[case.date]
+    image = np.where(answered, mean, np.where(known, truth, 0))
+    similar = [
+        metrics.ssim(np.where(k, t, 0), i, k) for t, i, k in zip(truth, image, known, strict=True)
+    ]
+    return Row(
+        case.name,
+        case.kind,
+        name,
+        metrics.psnr(truth, mean, answered),
+        float(np.mean(similar)),
+        _coverage(fill, date, truth, low, width, answered),
+        float(answered.sum() / case.hidden.sum()),
+        int(case.hidden.sum()),
+        _planted(case, truth, mean, answered),
+        seconds,
+    )
+
+
+def _nearest(case: Case, count: int) -> tuple[Task, int]:
+    """The task without the dates that may not be looked at, and the target's new index."""
+    whole = case.task()
+    keep = sorted((case.date, *nearest(case.days, case.date, count)))
+    parts = (np.ascontiguousarray(a[keep]) for a in (whole.values, whole.context, whole.target))
+    return Task(*parts, days=case.days[keep]), keep.index(case.date)
+
+
+def _coverage(
+    fill: Fill,
+    date: int,
+    truth: NDArray[np.float64],
+    low: NDArray[np.float64],
+    width: NDArray[np.float64],
+    answered: NDArray[np.bool_],
+) -> float:
+    if fill.std is None:
+        return float("nan")
+    mean, std = (fill.mean[date] - low) / width, fill.std[date] / width
+    return metrics.coverage(truth, mean, std, answered)
+
+
+def _planted(
+    case: Case,
+    truth: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    answered: NDArray[np.bool_],
+) -> float:
+    if case.planted is None:
+        return float("nan")
+    there = answered & case.planted
+    return float(np.sqrt(np.mean((truth[there] - mean[there]) ** 2)))
