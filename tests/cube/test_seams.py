@@ -16,6 +16,7 @@ from tests.cube.make import make
 from xinpaint.cube import region
 from xinpaint.cube.inpaint import inpaint
 from xinpaint.io.weights import filler
+from xinpaint.methods.regression import LocalRegression
 
 RANGE = 4000.0
 FILLERS = {
@@ -24,6 +25,7 @@ FILLERS = {
     "plane": PlaneMean(),
     "neighbour dates": TimeMean(1),
     "all dates": TimeMean(None),
+    "regression": LocalRegression(max_dates=1),
 }
 COMMON = settings(
     max_examples=8,
@@ -83,6 +85,7 @@ def test_any_tile(method: str, side: int, monkeypatch: pytest.MonkeyPatch) -> No
     ds = make(2, 110, 90, dtype="float32")
     whole = inpaint(ds, FILLERS[method], name=method)
     monkeypatch.setattr(region, "SIDE", side)
+    monkeypatch.setattr(region, "DATED_SIDE", side)
     same(inpaint(ds, FILLERS[method], name=method), whole)
 
 
@@ -136,4 +139,18 @@ def test_convnp_has_no_seams() -> None:
     whole = inpaint(ds, method, name="convnp")
     assert (whole.red_provenance == 2).any()
     tiled = inpaint(ds.chunk(y=(64, 136), x=(65, 66, 99)), method, name="convnp")
+    same(tiled.compute(scheduler="synchronous"), whole)
+
+
+def test_convnp_has_no_seams_in_time() -> None:
+    from scipy import ndimage
+
+    ds = make(5, 128, 140, dtype="float32")[["red"]]
+    gap = np.isnan(ds.red.values)
+    smooth = ndimage.gaussian_filter(np.where(gap, 2000, ds.red.values), (0, 3, 3))
+    ds["red"].values[:] = np.where(gap, np.nan, smooth + 50 * np.arange(5)[:, None, None])
+    method = filler("convnp", device="cpu", context="auto", max_dates=2)
+    assert method.halo.t == 2
+    whole = inpaint(ds, method, name="convnp")
+    tiled = inpaint(ds.chunk(time=(2, 3), y=(64, 64), x=(65, 75)), method, name="convnp")
     same(tiled.compute(scheduler="synchronous"), whole)

@@ -21,6 +21,9 @@ from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP, Frame
 from xinpaint.nets.regression import REACH, Evidence, Regression, regress, weigh
 from xinpaint.nets.setconv import local_statistics
 
+#: The unit of what the trunk sees: local statistics that reach twice as far, in pixels.
+UNIT = 12
+
 
 class ConvNP(nn.Module):
     """Conditional neural process over space and dates.
@@ -102,9 +105,9 @@ class ConvNP(nn.Module):
             NaN where no context is in reach.
         """
         values = torch.where(context > 0, values, torch.zeros_like(values))
-        frame = self.spatial.frame(values, context)
+        far = self.spatial.frame(values, context)
         with torch.no_grad():
-            space = self.spatial.respond(frame, context)
+            space = self.spatial.respond(far, context)
         if others is None or others_context is None or away is None or not others.shape[1]:
             return space
         says = []
@@ -114,16 +117,20 @@ class ConvNP(nn.Module):
             with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
                 says.append((regress(values, context, other, mask), _own(other, mask)))
         dates = [(r, own, away[:, k]) for k, (r, own) in enumerate(says)]
-        return self._combine(values, context, frame, space, dates)
+        # what the trunk sees must not reach as far as the answers' unit does
+        mean, spread, _ = local_statistics(values, context, UNIT)
+        frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), mean.isnan())
+        evidence, head = self._combine(values, context, frame, dates)
+        return self._decide(far, space, evidence, head)
 
     def _combine(
         self,
         values: Tensor,
         context: Tensor,
         frame: Frame,
-        space: tuple[Tensor, Tensor],
         dates: list[tuple[Regression, Tensor, Tensor]],
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Evidence, Tensor]:
+        """What the dates say together, and eight channels a pixel on it."""
         regressions = [r for r, _, _ in dates]
         plain = weigh(regressions, [torch.zeros_like(frame.z) for _ in dates])[0]
         told = [self._encode(values, context, frame, plain, *date) for date in dates]
@@ -134,8 +141,7 @@ class ConvNP(nn.Module):
         trust = [_full(self.trust(F.relu(h + pooled)), frame.z.shape).float() for h in told]
         evidence, weights = weigh(regressions, trust)
         mixed = torch.stack([h * _half(w) for h, w in zip(told, weights, strict=True)]).sum(0)
-        head = self._trunk(values, context, frame, evidence, mixed)
-        return self._decide(frame, space, evidence, head)
+        return evidence, self._trunk(values, context, frame, evidence, mixed)
 
     def _encode(
         self,

@@ -1,0 +1,122 @@
+"""The net of space and dates, with weights as they fall: what must hold before any training."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from xinpaint.nets.convnp import ConvNP
+from xinpaint.nets.regression import REACH, regress
+
+
+@pytest.fixture(scope="module")
+def net() -> ConvNP:
+    torch.manual_seed(3)
+    made = ConvNP({"widths": (8, 8, 8), "shared": (0, 8, 8)}, width=8, deep=8, shared=8)
+    for parameter in made.parameters():  # a last layer near zero would hide what the trunk does
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    return made.eval()
+
+
+def drawn(dates: int, side: int = 96, seed: int = 0) -> list[Tensor]:
+    """Values, context, others, others' context, days away."""
+    maker = torch.Generator().manual_seed(seed)
+    base = torch.nn.functional.avg_pool2d(
+        torch.randn(1, 3, side + 8, side + 8, generator=maker), 9, 1
+    )
+    others = torch.stack(
+        [base * (0.5 + k) + 0.1 * torch.randn(base.shape, generator=maker) for k in range(dates)], 1
+    )
+    context = (torch.rand(1, 1, side, side, generator=maker) > 0.3).float().expand_as(base)
+    known = (torch.rand(1, dates, 1, side, side, generator=maker) > 0.2).float()
+    away = 16 * torch.arange(1, dates + 1, dtype=torch.float32)[None]
+    return [base * context, context.clone(), others, known.expand_as(others).clone(), away]
+
+
+def test_no_date_is_the_answer_from_space(net: ConvNP) -> None:
+    values, context, others, known, away = drawn(2)
+    space = net.spatial(values, context)
+    for given in ((), (others[:, :0], known[:, :0], away[:, :0])):
+        for one, two in zip(net(values, context, *given), space, strict=True):
+            torch.testing.assert_close(one, two, rtol=0, atol=0)
+    blind = net(values, context, others, torch.zeros_like(known), away)
+    for one, two in zip(blind, space, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+
+
+def test_the_order_of_dates_means_nothing(net: ConvNP) -> None:
+    values, context, others, known, away = drawn(4)
+    order = [2, 0, 3, 1]
+    one = net(values, context, others, known, away)
+    two = net(values, context, others[:, order], known[:, order], away[:, order])
+    for a, b in zip(one, two, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_a_date_that_saw_nothing_changes_nothing(net: ConvNP) -> None:
+    values, context, others, known, away = drawn(3)
+    known[:, 1] = 0
+    one = net(values, context, others, known, away)
+    keep = [0, 2]
+    two = net(values, context, others[:, keep], known[:, keep], away[:, keep])
+    for a, b in zip(one, two, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_units_mean_nothing(net: ConvNP) -> None:
+    values, context, others, known, away = drawn(2)
+    mean, std = net(values, context, others, known, away)
+    other = net(
+        (values * 400 - 9000) * context, context, (others * 400 - 9000) * known, known, away
+    )
+    torch.testing.assert_close((other[0] + 9000) / 400, mean, rtol=0, atol=2e-3)
+    torch.testing.assert_close(other[1] / 400, std, rtol=0, atol=2e-3)
+
+
+def test_nothing_beyond_the_reach_matters(net: ConvNP) -> None:
+    assert net.reach <= 64
+    given = drawn(1, side=160)
+    one = net(*given)
+    far = [part.clone() for part in given]
+    for part in (far[0], far[2]):
+        part[..., :8, :] = 99.0
+    two = net(*far)
+    near = slice(8 + net.reach, None)
+    for a, b in zip(one, two, strict=True):
+        torch.testing.assert_close(a[..., near, :], b[..., near, :], rtol=0, atol=1e-4)
+
+
+def test_gradients_are_finite_where_nothing_was_seen(net: ConvNP) -> None:
+    values, context, others, known, away = drawn(2)
+    known[..., :40, :] = 0
+    others[..., 60:, :] = 0.25
+    values[..., 60:, :] = 0.25 * context[..., 60:, :]
+    net.train()
+    mean, std = net(values, context, others, known, away)
+    (mean.square().mean() + std.mean()).backward()
+    learning = [p for p in net.parameters() if p.requires_grad]
+    assert learning
+    assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in learning)
+    assert all(p.grad is None for p in net.spatial.parameters())
+    net.eval()
+
+
+def test_a_regression_finds_a_linear_relation() -> None:
+    _, context, others, known, _ = drawn(1)
+    other, seen = others[:, 0], torch.ones_like(known[:, 0])
+    truth = 3 + torch.einsum("kc,ncyx->nkyx", torch.tensor([[1.0, 2, 0], [0, 0, -1]]), other)
+    told = regress(truth * context[:, :2], context[:, :2], other, seen)
+    error = (told.mean - truth).square().mean().sqrt()
+    assert error < 0.02 * truth.std()
+    assert told.error.sqrt().mean() < 0.05 * truth.std()
+
+
+def test_a_regression_is_silent_where_nothing_is_common() -> None:
+    _, context, others, known, _ = drawn(1, side=160)
+    context[..., :120] = 0
+    told = regress(others[:, 0] * context, context, others[:, 0], torch.ones_like(known[:, 0]))
+    assert told.mean[..., : 120 - REACH].isnan().all()
+    assert told.mean[..., 120:].isfinite().all()
+    unseen = regress(others[:, 0] * context, context, others[:, 0], known[:, 0])
+    assert unseen.mean[known[:, 0] == 0].isnan().all()
