@@ -82,7 +82,8 @@ def centred(
     wide = planes.astype(np.float64)
     low = np.min(wide, axis=(-2, -1), where=mask, initial=np.inf)
     high = np.max(wide, axis=(-2, -1), where=mask, initial=-np.inf)
-    middle = np.where(low <= high, low / 2 + high / 2, 0.0)[:, None, None]
+    some = low <= high
+    middle = (np.where(some, low, 0.0) / 2 + np.where(some, high, 0.0) / 2)[:, None, None]
     return np.where(mask, wide - middle, 0.0), middle
 
 
