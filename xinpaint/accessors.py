@@ -8,22 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 import xarray as xr
 
+from xinpaint.accessors_time import ThroughTime, fill
+
 if TYPE_CHECKING:
     from xinpaint.cube.schema import Mask
     from xinpaint.methods.base import Filler
-
-
-def _fill(
-    obj: xr.Dataset | xr.DataArray,
-    name: str,
-    options: Mapping[str, object],
-    observed: Mask,
-    where: Mask,
-) -> xr.Dataset:
-    from xinpaint.cube.inpaint import inpaint
-    from xinpaint.io.weights import filler
-
-    return inpaint(obj, filler(name, **options), name=name, observed=observed, where=where)
 
 
 def _fillers(methods: str | Sequence[str] | Mapping[str, Filler]) -> Mapping[str, Filler]:
@@ -37,7 +26,7 @@ def _fillers(methods: str | Sequence[str] | Mapping[str, Filler]) -> Mapping[str
 
 @xr.register_dataset_accessor("inpaint")
 @xr.register_dataarray_accessor("inpaint")
-class Inpaint:
+class Inpaint(ThroughTime):
     """Gap filling for a cube of bands.
 
     The cube is a Dataset with one variable a band and dims (time, y, x), time optional, or a
@@ -98,7 +87,7 @@ class Inpaint:
             "max_dates": max_dates,
             "max_days": max_days,
         }
-        return _fill(self._obj, "convnp", options, observed, where)
+        return fill(self._obj, "convnp", options, observed, where)
 
     def navier_stokes(
         self, *, radius: float = 5, observed: Mask = None, where: Mask = None
@@ -120,7 +109,7 @@ class Inpaint:
         --------
         >>> filled = ds.inpaint.navier_stokes(radius=3)  # doctest: +SKIP
         """
-        return _fill(self._obj, "navier_stokes", {"radius": radius}, observed, where)
+        return fill(self._obj, "navier_stokes", {"radius": radius}, observed, where)
 
     def telea(self, *, radius: float = 5, observed: Mask = None, where: Mask = None) -> xr.Dataset:
         """Fill by fast marching from the gap's edge inwards (OpenCV; Telea 2004).
@@ -140,7 +129,7 @@ class Inpaint:
         --------
         >>> filled = ds.inpaint.telea(radius=9)  # doctest: +SKIP
         """
-        return _fill(self._obj, "telea", {"radius": radius}, observed, where)
+        return fill(self._obj, "telea", {"radius": radius}, observed, where)
 
     def fillnodata(
         self, *, max_distance: float = 100, observed: Mask = None, where: Mask = None
@@ -163,7 +152,7 @@ class Inpaint:
         >>> filled = ds.inpaint.fillnodata(max_distance=50)  # doctest: +SKIP
         """
         options = {"max_distance": max_distance}
-        return _fill(self._obj, "fillnodata", options, observed, where)
+        return fill(self._obj, "fillnodata", options, observed, where)
 
     def biharmonic(self, *, observed: Mask = None, where: Mask = None) -> xr.Dataset:
         """Fill with the smoothest surface that fits the gap's edge (scikit-image).
@@ -181,26 +170,7 @@ class Inpaint:
         --------
         >>> filled = ds.inpaint.biharmonic()  # doctest: +SKIP
         """
-        return _fill(self._obj, "biharmonic", {}, observed, where)
-
-    def linear_time(self, *, observed: Mask = None, where: Mask = None) -> xr.Dataset:
-        """Fill along time, linearly between the observations before and after.
-
-        Parameters
-        ----------
-        observed, where : bool DataArray or Dataset, optional
-            See the class.
-
-        Raises
-        ------
-        SchemaError
-            Also where dates are duplicate or not in order.
-
-        Examples
-        --------
-        >>> filled = ds.inpaint.linear_time()  # doctest: +SKIP
-        """
-        return _fill(self._obj, "linear_time", {}, observed, where)
+        return fill(self._obj, "biharmonic", {}, observed, where)
 
     def gaps(self, *, observed: Mask = None) -> xr.Dataset:
         """Find what is missing, lazily: a bool Dataset of the bands.

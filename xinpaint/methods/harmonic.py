@@ -91,10 +91,10 @@ class Harmonic:
             rows, cols = np.nonzero(target.any(axis=0) & seen.any(axis=0))
             for first in range(0, len(rows), size):
                 at = rows[first : first + size], cols[first : first + size]
-                values = task.values[:, group][:, :, at[0], at[1]]
-                curve = self._curve(terms, values, seen[:, at[0], at[1]])
+                values = np.stack([task.values[:, band, *at] for band in group], axis=1)
+                curve = self._curve(terms, values, seen[:, *at])
                 for row, band in enumerate(group):
-                    mean[:, band][:, at[0], at[1]] = curve[:, row]
+                    mean[:, band, *at] = curve[:, row]
         mean[~task.target] = np.nan
         return Fill(mean)
 

@@ -98,15 +98,14 @@ class Histogram:
             half = self._half(mask, np.any(wanted[bands], axis=0))
             if not half.any():
                 continue
-            here, middle = centred(task.values[date, bands], mask)
-            there, offset = centred(task.values[other, bands], mask)
-            away = task.values[other, bands].astype(np.float64) - offset
-            for size in np.unique(half[half > 0]):
-                at = half == size
-                gain, means = _moments(here, there, mask, int(size), at)
-                answer = middle[:, 0] + means[0] + gain * (away[:, at] - means[1])
-                for row, band in enumerate(bands):
-                    matched[band][at] = answer[row]
+            for band in bands:
+                here, middle = centred(task.values[date, band], mask)
+                there, offset = centred(task.values[other, band], mask)
+                for size in np.unique(half[half > 0]):
+                    at = half == size
+                    gain, means = _moments(here, there, mask, int(size), at)
+                    away = task.values[other, band][at].astype(np.float64) - offset - means[1]
+                    matched[band][at] = middle + means[0] + gain * away
         return matched
 
     def _half(self, mask: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -132,16 +131,16 @@ def _moments(
     half: int,
     at: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Gain ``[n p]`` and means ``[2 n p]`` of both dates over the windows of the pixels `at`.
+    """Gain ``[p]`` and means ``[2 p]`` of both dates over the windows of the pixels `at`.
 
-    `here` and `there` are ``[n y x]``, centred, 0 outside `mask`.
+    `here` and `there` are ``[y x]``, centred, 0 outside `mask`.
     """
     count = np.rint(box_sum(mask.astype(np.float64), half)[at])
     means, spreads = [], []
-    for planes in (here, there):
-        mean = box_sum(planes, half)[:, at] / count
-        spread = box_sum(planes**2, half)[:, at] / count - mean**2
-        width = np.ptp(planes[:, mask], axis=1)[:, None]
+    for plane in (here, there):
+        mean = box_sum(plane, half)[at] / count
+        spread = box_sum(plane**2, half)[at] / count - mean**2
+        width = np.ptp(plane[mask])
         means.append(mean)
         spreads.append(np.where(spread > _FLAT * width**2, spread, 0.0))
     safe = np.where(spreads[1] > 0, spreads[1], 1.0)

@@ -249,10 +249,13 @@ def _table(task: Task, date: int, half: int) -> NDArray[np.float64]:
 
 def _spread(values: NDArray[np.float32], seen: NDArray[np.bool_], half: int) -> NDArray[np.float64]:
     """Standard deviation ``[b y x]`` of what was seen in the window around each pixel."""
-    planes, _ = centred(values, seen)
-    count = np.maximum(np.rint(box_sum(seen.astype(np.float64), half)), 1)
-    mean = box_sum(planes, half) / count
-    return np.sqrt(np.maximum(box_sum(planes**2, half) / count - mean**2, 0))
+    spread = np.empty(values.shape)
+    for band, mask in enumerate(seen):
+        plane, _ = centred(values[band], mask)
+        count = np.maximum(np.rint(box_sum(mask.astype(np.float64), half)), 1)
+        mean = box_sum(plane, half) / count
+        spread[band] = np.sqrt(np.maximum(box_sum(plane**2, half) / count - mean**2, 0))
+    return spread
 
 
 def _patterns(

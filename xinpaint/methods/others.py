@@ -56,34 +56,33 @@ def alike(masks: NDArray[np.bool_]) -> list[list[int]]:
     return list(groups.values())
 
 
-def box_sum(planes: NDArray[np.float64], half: int) -> NDArray[np.float64]:
+def box_sum(plane: NDArray[np.float64], half: int) -> NDArray[np.float64]:
     """Sums over the square of ``2 half + 1`` pixels around each; nothing beyond the edge.
 
     Parameters
     ----------
-    planes : float64 ``[... y x]``
-        Running sums forget nothing exactly: give values near 0, so that the rounding stays small.
+    plane : float64 ``[y x]``
+        About 0: the sums run along lines, and rounding stays in them.
     half : int
         Pixels on each side.
     """
     side = 2 * half + 1
-    size = (1,) * (planes.ndim - 2) + (side, side)
-    means = ndimage.uniform_filter(planes, size, mode="constant", cval=0.0)
+    means = ndimage.uniform_filter(plane, side, mode="constant", cval=0.0)
     return np.asarray(means * side**2, np.float64)
 
 
 def centred(
-    planes: NDArray[np.float32], mask: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Planes ``[n y x]`` about the middle of their range under `mask`, and that middle ``[n 1 1]``.
+    plane: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], float]:
+    """A plane ``[y x]`` about the middle of its range under `mask`, 0 elsewhere; and that middle.
 
-    The middle, not the mean: a constant becomes exactly 0. Outside `mask` the result is 0.
+    The middle, not the mean: a constant becomes exactly 0.
     """
-    wide = planes.astype(np.float64)
-    low = np.min(wide, axis=(-2, -1), where=mask, initial=np.inf)
-    high = np.max(wide, axis=(-2, -1), where=mask, initial=-np.inf)
-    middle = np.where(low <= high, low / 2 + high / 2, 0.0)[:, None, None]
-    return np.where(mask, wide - middle, 0.0), middle
+    seen = plane[mask].astype(np.float64)
+    middle = float(seen.min() / 2 + seen.max() / 2) if len(seen) else 0.0
+    around = np.zeros(plane.shape)
+    around[mask] = seen - middle
+    return around, middle
 
 
 def check_dates(method: str, max_dates: object, max_days: object) -> None:
