@@ -17,7 +17,7 @@ SMALL = {
     "name": "tiny",
     "images": ("train/*.tif",),
     "masks": ("masks/*.npz",),
-    "validation": "held",
+    "validation": ("held",),
     "numbers": {"widths": [8, 8, 8], "shared": [0, 8, 8]},
     "patch": 72,
     "batch": 2,
@@ -174,8 +174,9 @@ def test_bad_recipes_are_named(tmp_path, monkeypatch):
 def test_shipped_recipe_reads_and_holds_nothing_of_the_test_scenes():
     for path in (Path(loop.__file__).parent.parent / "recipes").glob("*.toml"):
         plan = recipe.read(path)
-        assert not [g for g in plan.images if "ood" in g or "oakville" in g or "slc_off" in g]
-        assert plan.validation == "P093R085"
+        for tested in ("ood", "oakville", "slc_off", "pairs/*"):
+            assert not [g for g in (*plan.images, *plan.stacks) if tested in g]
+        assert "P093R085" in plan.validation
 
 
 def test_tasks_hide_only_valid_pixels_and_repeat(folder):
