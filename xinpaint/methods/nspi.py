@@ -242,9 +242,13 @@ class _Weights:
 
 def _table(task: Task, date: int, half: int) -> NDArray[np.float64]:
     """Values of a date ``[place band]``, padded by `half`; 0 where not seen."""
-    seen = np.where(task.context[date], task.values[date], 0).astype(np.float64)
-    padded = np.pad(seen, ((0, 0), (half, half), (half, half)))
-    return np.ascontiguousarray(padded.reshape(len(padded), -1).T)
+    bands, height, width = task.shape[1:]
+    table = np.zeros((height + 2 * half, width + 2 * half, bands))
+    inner = table[half : half + height, half : half + width]
+    for band in range(bands):
+        seen = task.context[date, band]
+        inner[seen, band] = task.values[date, band][seen]
+    return table.reshape(-1, bands)
 
 
 def _spread(values: NDArray[np.float32], seen: NDArray[np.bool_], half: int) -> NDArray[np.float64]:
