@@ -134,7 +134,7 @@ class Inpaint(ThroughTime):
     def fillnodata(
         self, *, max_distance: float = 100, observed: Mask = None, where: Mask = None
     ) -> xr.Dataset:
-        """Fill by inverse distance weighting in eight directions (GDAL, through rasterio).
+        """Fill by inverse distances, searched in four directions (GDAL, through rasterio).
 
         Parameters
         ----------

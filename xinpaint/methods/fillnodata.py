@@ -1,4 +1,4 @@
-"""GDAL's fillnodata: inverse distance weighting in four quadrants."""
+"""GDAL's fillnodata: inverse distance weighting over a conic search in four directions."""
 
 from __future__ import annotations
 
