@@ -22,7 +22,7 @@ RIVALS: dict[str, tuple[str, dict[str, Any], int]] = {
     "fillnodata": ("fillnodata", {}, 0),
     "biharmonic": ("biharmonic", {}, 0),
     "linear_time": ("linear_time", {}, 6),
-    "harmonic": ("harmonic", {}, 60),
+    "harmonic": ("harmonic", {"order": 1}, 60),
     "histogram": ("histogram", {}, 6),
     "nspi": ("nspi", {}, 6),
     "regression": ("regression", {}, 6),

@@ -46,10 +46,10 @@ class Block(nn.Module):
         y: Tensor = self.first(x)
         if self.gather is not None and self.spread is not None:
             pooled = x.unflatten(0, (-1, bands)).mean(1)
-            told = self.spread(F.relu(self.gather(pooled)))
-            y = (y.unflatten(0, (-1, bands)) + told[:, None]).flatten(0, 1)
-        deeper: Tensor = self.second(F.relu(y))
-        return x + deeper
+            told = self.spread(F.relu(self.gather(pooled), inplace=True))
+            y.unflatten(0, (-1, bands)).add_(told[:, None])
+        deeper: Tensor = self.second(F.relu(y, inplace=True))
+        return deeper.add_(x)
 
 
 class ConvCNP(nn.Module):
@@ -157,12 +157,12 @@ class ConvCNP(nn.Module):
         signal, density = self.setconv(z, context)
         near = torch.cat([z, context, signal, density], 1)
         near = F.pixel_unshuffle(near, 2).contiguous(memory_format=torch.channels_last)
-        x0 = self.enter0(F.relu(self.stem(near)), bands)
+        x0 = self.enter0(F.relu(self.stem(near), inplace=True), bands)
         x1 = self.enter1(self.down1(torch.cat([x0, *_cells(z, context, 2)], 1)), bands)
         x2 = self.deep(self.down2(torch.cat([x1, *_cells(z, context, 4)], 1)), bands)
-        x1 = self.leave1(x1 + self.up1(F.relu(x2)), bands)
-        x0 = self.leave0(x0 + self.up0(F.relu(x1)), bands)
-        out = F.pixel_shuffle(self.head(F.relu(x0)), 2).reshape(n, bands, 2, height, width)
+        x1 = self.leave1(self.up1(F.relu(x2, inplace=True)).add_(x1), bands)
+        x0 = self.leave0(self.up0(F.relu(x1, inplace=True)).add_(x0), bands)
+        out = F.pixel_shuffle(self.head(F.relu(x0, inplace=True)), 2).reshape(n, bands, 2, height, width)
         out = out.float()  # in mixed precision only the trunk is coarse
         return out[:, :, 0], 0.01 + F.softplus(out[:, :, 1])
 

@@ -168,7 +168,9 @@ def _start(plan: Recipe, device: str) -> State:
     torch.manual_seed(plan.seed)
     net, average = NETS[plan.net](**plan.numbers), NETS[plan.net](**plan.numbers)
     if plan.start:
-        net.get_submodule("spatial").load_state_dict(find(plan.start).net("cpu").state_dict())
+        begun = find(plan.start).net("cpu")
+        part = net if type(begun) is type(net) else net.get_submodule("spatial")
+        part.load_state_dict(begun.state_dict())
     net = net.to(device).train()
     average.load_state_dict(net.state_dict())
     average = average.to(device)

@@ -33,7 +33,8 @@ class Recipe:
     dates : int
         Other dates a task has at most; 0 = space alone.
     start : str
-        Weights (a shipped name or a path) whose net becomes the frozen spatial part.
+        Weights (a shipped name or a path) to start from: of the same net, or of the spatial part
+        of a net that looks at dates, which then stays frozen.
     patch, batch : int
         Side of a patch in pixels (a multiple of 8, above 64); band-patches a step.
     steps, warmup : int
