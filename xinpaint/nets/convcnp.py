@@ -162,8 +162,9 @@ class ConvCNP(nn.Module):
         x2 = self.deep(self.down2(torch.cat([x1, *_cells(z, context, 4)], 1)), bands)
         x1 = self.leave1(self.up1(F.relu(x2, inplace=True)).add_(x1), bands)
         x0 = self.leave0(self.up0(F.relu(x1, inplace=True)).add_(x0), bands)
-        out = F.pixel_shuffle(self.head(F.relu(x0, inplace=True)), 2).reshape(n, bands, 2, height, width)
-        out = out.float()  # in mixed precision only the trunk is coarse
+        out = F.pixel_shuffle(self.head(F.relu(x0, inplace=True)), 2)
+        # in mixed precision only the trunk is coarse
+        out = out.reshape(n, bands, 2, height, width).float()
         return out[:, :, 0], 0.01 + F.softplus(out[:, :, 1])
 
 

@@ -1,0 +1,86 @@
+"""Cubes and their dates: who may look along time, and what happens where there is none."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from tests.cube.fillers import TimeMean
+from tests.cube.make import make
+from xinpaint.core.task import Fill, Task
+from xinpaint.core.tiling import Halo
+from xinpaint.cube.inpaint import inpaint
+from xinpaint.errors import SchemaError
+from xinpaint.methods.histogram import Histogram
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Answers with the number of dates it may look at."""
+
+    context: str = "auto"
+
+    @property
+    def halo(self) -> Halo:
+        return Halo(0 if self.context == "space" else 2, 3, 3)
+
+    def in_space(self) -> Wish:
+        return replace(self, context="space")
+
+    def fill(self, task: Task) -> Fill:
+        return Fill(np.full(task.shape, float(self.halo.t or 0), np.float32))
+
+
+def answer(cube: object, wish: str) -> float:
+    made = inpaint(cube, Wish(wish), name="wish")  # type: ignore[arg-type]
+    return float(made.red.values[made.red_provenance.values == 2][0])
+
+
+def test_auto_uses_dates_only_where_there_are_some() -> None:
+    ds = make(3, 60, 70, dtype="float32")
+    assert answer(ds, "auto") == 2.0
+    assert answer(ds, "space") == 0.0
+    for without in (ds.drop_vars("time"), ds.isel(time=[0]), ds.isel(time=0, drop=True)):
+        assert answer(without, "auto") == 0.0
+        with pytest.raises(SchemaError, match="context='time' needs a time dim"):
+            answer(without, "time")
+
+
+@pytest.mark.parametrize("wish", ["auto", "time"])
+def test_disordered_and_double_dates_are_refused(wish: str) -> None:
+    ds = make(3, 60, 70, dtype="float32")
+    with pytest.raises(SchemaError, match="sortby"):
+        answer(ds.isel(time=[1, 0, 2]), wish)
+    with pytest.raises(SchemaError, match="duplicate time"):
+        answer(ds.isel(time=[0, 1, 1]), wish)
+    assert answer(ds.isel(time=[1, 0, 2]), "space") == 0.0
+
+
+def test_provenance_does_not_depend_on_chunks_in_time() -> None:
+    ds = make(9, 80, 90)
+    method = Histogram(max_dates=2)
+    whole = inpaint(ds, method, name="histogram")
+    for chunk in (2, 3, 4):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "chunks of", UserWarning)
+            tiled = inpaint(ds.chunk(time=chunk), method, name="histogram").compute()
+        np.testing.assert_array_equal(tiled.red_provenance, whole.red_provenance)
+        np.testing.assert_array_equal(tiled.red, whole.red)
+
+
+def test_dates_that_are_only_looked_at_are_not_filled() -> None:
+    wanted = []
+
+    class Spy(TimeMean):
+        def __dask_tokenize__(self) -> str:
+            return "spy"
+
+        def fill(self, task: Task) -> Fill:
+            wanted.append(task.target.any((1, 2, 3)).sum())
+            return super().fill(task)
+
+    inpaint(make(6, 40, 50).chunk(time=3), Spy(2), name="spy").compute(scheduler="synchronous")
+    assert wanted == [1] * 6
