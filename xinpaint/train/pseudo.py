@@ -111,5 +111,7 @@ def _blob(shape: tuple[int, ...], rng: np.random.Generator, least: float, most: 
 
 def _smooth(shape: tuple[int, ...], rng: np.random.Generator, sigma: float) -> NDArray[np.float64]:
     """A smooth random field of unit spread."""
-    field = ndimage.gaussian_filter(rng.normal(size=shape), sigma, mode="wrap")
+    small = tuple(n // 4 + 2 for n in shape)
+    field = ndimage.gaussian_filter(rng.normal(size=small), sigma / 4, mode="wrap")
+    field = ndimage.zoom(field, 4, order=1)[: shape[0], : shape[1]]
     return np.asarray(field / max(field.std(), 1e-12))
