@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,14 +143,28 @@ def test_convnp_has_no_seams() -> None:
     same(tiled.compute(scheduler="synchronous"), whole)
 
 
-def test_convnp_has_no_seams_in_time() -> None:
+def test_convnp_has_no_seams_in_time(tmp_path: Path) -> None:
+    import torch
     from scipy import ndimage
 
+    from xinpaint.io.weights import save
+    from xinpaint.nets.convnp import ConvNP
+
+    torch.manual_seed(1)
+    numbers = {"spatial": {"widths": [8, 8, 8], "shared": [0, 8, 8]}, "width": 8, "deep": 8}
+    path = save(
+        tmp_path / "net.safetensors",
+        ConvNP(**numbers),
+        name="convnp",
+        numbers=numbers,
+        recipe={},
+        scores={},
+    )
     ds = make(5, 128, 140, dtype="float32")[["red"]]
     gap = np.isnan(ds.red.values)
     smooth = ndimage.gaussian_filter(np.where(gap, 2000, ds.red.values), (0, 3, 3))
     ds["red"].values[:] = np.where(gap, np.nan, smooth + 50 * np.arange(5)[:, None, None])
-    method = filler("convnp", device="cpu", context="auto", max_dates=2)
+    method = filler("convnp", weights=path, device="cpu", max_dates=2)
     assert method.halo.t == 2
     whole = inpaint(ds, method, name="convnp")
     tiled = inpaint(ds.chunk(time=(2, 3), y=(64, 64), x=(65, 75)), method, name="convnp")
