@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,9 @@ from xinpaint.core.tiling import tiles
 from xinpaint.methods.base import Filler
 from xinpaint.methods.histogram import Histogram
 from xinpaint.methods.nspi import NSPI
+from xinpaint.methods.regression import LocalRegression
 from xinpaint.methods.table import METHODS
+from xinpaint.nets.regression import LEAST
 
 NAMES = [*METHODS, "convnp"]
 MAKE = """
@@ -124,24 +127,27 @@ def observable(task: Task, filler: Filler) -> np.ndarray:
     that compare two dates around the pixel, on a near date with enough pixels around seen on both.
     """
     if isinstance(filler, Histogram):
-        return task.target & matched(task, filler, filler.common, task.context)
+        return task.target & matched(task, filler, filler.window, filler.common, task.context)
+    every = np.broadcast_to(task.context.all(axis=1, keepdims=True), task.shape)
     if isinstance(filler, NSPI):
-        every = np.broadcast_to(task.context.all(axis=1, keepdims=True), task.shape)
-        return task.target & matched(task, filler, filler.similar, every)
+        return task.target & matched(task, filler, filler.window, filler.similar, every)
+    if isinstance(filler, LocalRegression):  # 17 pixels are in the window of every pixel's cell
+        return task.target & matched(task, filler, 17, int(LEAST), every)
     axes = (0,) if filler.halo.y == 0 else (2, 3)
     return task.target & task.context.any(axis=axes, keepdims=True)
 
 
-def matched(task: Task, filler: Histogram | NSPI, least: int, usable: np.ndarray) -> np.ndarray:
+def matched(task: Task, filler: Any, window: int, least: int, usable: np.ndarray) -> np.ndarray:
     """Pixels that a near date saw, with `least` around them seen here and `usable` there."""
     found = np.zeros(task.shape, bool)
-    side = np.ones(filler.window, int)
+    side = np.ones(window, int)
     for date in range(task.shape[0]):
         for other in nearest(task.days, date, filler.max_dates, filler.max_days):
             both = (task.context[date] & usable[other]).astype(int)
             for axis in (1, 2):
                 both = ndimage.correlate1d(both, side, axis, mode="constant")
-            found[date] |= task.context[other] & (both >= least)
+            seen = usable[other] if isinstance(filler, LocalRegression) else task.context[other]
+            found[date] |= seen & (both >= least)
     return found
 
 

@@ -61,7 +61,12 @@ class NavierStokes:
     ) -> NDArray[np.floating]:
         import cv2
 
-        hole = (~context).astype(np.uint8)
+        height, width = context.shape
+        # a plane of one or two rows or columns makes OpenCV read memory that is not its own
+        edges = ((0, max(0, 3 - height)), (0, max(0, 3 - width)))
+        hole = np.pad((~context).astype(np.uint8), edges, mode="edge")
+        planes = np.pad(planes, ((0, 0), *edges), mode="edge")
         # OpenCV's own thresholds are absolute; over 0 to 1 it does a little better than over 0
         # to 255 (0.05 dB on Landsat under real SLC-off gaps).
-        return np.stack([cv2.inpaint(p, hole, self.radius, cv2.INPAINT_NS) for p in planes])
+        filled = [cv2.inpaint(p, hole, self.radius, cv2.INPAINT_NS) for p in planes]
+        return np.stack(filled)[:, :height, :width]
