@@ -69,4 +69,4 @@ class NavierStokes:
         # OpenCV's own thresholds are absolute; over 0 to 1 it does a little better than over 0
         # to 255 (0.05 dB on Landsat under real SLC-off gaps).
         filled = [cv2.inpaint(p, hole, self.radius, cv2.INPAINT_NS) for p in planes]
-        return np.stack(filled)[:, :height, :width]
+        return np.asarray(np.stack(filled)[:, :height, :width], np.float32)
