@@ -86,7 +86,6 @@ def test_any_tile(method: str, side: int, monkeypatch: pytest.MonkeyPatch) -> No
     ds = make(2, 110, 90, dtype="float32")
     whole = inpaint(ds, FILLERS[method], name=method)
     monkeypatch.setattr(region, "SIDE", side)
-    monkeypatch.setattr(region, "DATED_SIDE", side)
     same(inpaint(ds, FILLERS[method], name=method), whole)
 
 

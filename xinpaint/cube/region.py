@@ -18,8 +18,9 @@ from xinpaint.methods.base import Filler
 
 #: How far context may be from a missing pixel that is filled, in pixels.
 REACH = 64
-#: Side of the tiles that a large block is worked through in, in pixels; with other dates.
-SIDE, DATED_SIDE = 1024, 512
+#: Side of the tiles that a large block is worked through in, in pixels: larger ones leave the
+#: processor's caches, smaller ones are mostly halo.
+SIDE = 512
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,9 @@ def fill_block(
     """
     shape = tuple(part.stop - part.start for part in block.core)
     halo = plan.halo
-    side = SIDE if halo.t == 0 else DATED_SIDE
     for tile in tiles(
         shape,
-        (1, side, side),
+        (1, SIDE, SIDE),
         Halo(*((None if h is None else 0) for h in (halo.t, halo.y, halo.x))),
     ):
         _fill_tile(plan, block, _within(block, tile, halo), tile.write, out)
