@@ -196,7 +196,7 @@ class Inpaint(ThroughTime):
         self,
         methods: str | Sequence[str] | Mapping[str, Filler],
         *,
-        masks: Sequence[str] = ("scan_lines", "clouds"),
+        masks: str | Sequence[str] = ("scan_lines", "clouds"),
         seed: int = 0,
         observed: Mask = None,
     ) -> xr.Dataset:

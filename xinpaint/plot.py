@@ -91,7 +91,8 @@ def before_after(
         ax.set_title(f"{title}, {missing:.1%} missing" if missing > 0.0005 else title)
     if sure is not None:
         _uncertainty(figure, axes[len(pictures)], sure, bands, time)
-    figure.suptitle(f"{', '.join(bands)}{_date(gappy[bands[0]], time)}")
+    when = _date(gappy[bands[0]], time)
+    figure.suptitle(f"{', '.join(bands)}{when}; missing pixels in pink")
     return figure
 
 

@@ -58,7 +58,7 @@ def slow_surrounded(context, reach):
                 context[y, max(0, x - r) : x].any(),
                 context[y, x + 1 : x + 1 + r].any(),
             )
-            out[y, x] = sum(sides) >= 3
+            out[y, x] = (sides[0] and sides[1]) or (sides[2] and sides[3])
     return out
 
 
@@ -74,3 +74,12 @@ def test_the_land_beside_a_slanting_swath_stays_outside():
     rows, cols = np.mgrid[0:200, 0:200]
     swath = cols > 80 + 0.17 * rows
     assert not (masks.surrounded(swath, 64) & ~swath).any()
+
+
+def test_a_stripe_across_the_whole_image_is_surrounded():
+    rows = np.ones((64, 64), bool)
+    rows[20:25] = rows[40:42] = False
+    for seen in (rows, rows.T):
+        assert masks.surrounded(seen, 64).all(axis=None, where=~seen)
+    rows[:3] = False
+    assert not masks.surrounded(rows, 64)[:3].any()

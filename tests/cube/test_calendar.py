@@ -71,6 +71,13 @@ def test_provenance_does_not_depend_on_chunks_in_time() -> None:
         np.testing.assert_array_equal(tiled.red, whole.red)
 
 
+def test_nothing_to_look_at_is_said() -> None:
+    for ds in (make(1, 40, 50), make(1, 40, 50).isel(time=0, drop=True)):
+        with pytest.warns(UserWarning, match="the cube has none"):
+            made = inpaint(ds, TimeMean(None), name="time")
+        assert not (made.red_provenance == 2).any()
+
+
 def test_dates_that_are_only_looked_at_are_not_filled() -> None:
     wanted = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +292,19 @@ def test_gaps_are_lazy_and_count_what_is_missing(backing: Any) -> None:
     left = gaps(fill(backing(ds)))
     assert list(left.data_vars) == list(BANDS)
     assert float(left.red.mean()) < float(found.red.mean())
+
+
+def test_the_std_of_an_undecoded_cube_is_decoded_with_it(tmp_path: Path) -> None:
+    packed = {"scale_factor": 1e-4, "add_offset": -0.1, "_FillValue": 0}
+    ds = make(1, 40, 50)
+    for band in BANDS:
+        ds[band].attrs = {**packed}
+    raw = inpaint(ds, WindowMean(5), name="w")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata")
+        raw.to_zarr(tmp_path / "packed.zarr")
+        made = xr.open_zarr(tmp_path / "packed.zarr").load()
+    filled = raw.red_provenance.values == 2
+    np.testing.assert_allclose(made.red_std, raw.red_std.values * 1e-4, rtol=1e-5)
+    decoded = raw.red.values[filled] * 1e-4 - 0.1
+    np.testing.assert_allclose(made.red.values[filled], decoded, rtol=1e-4)

@@ -87,7 +87,7 @@ def test_wrong_shape_and_wrong_net_are_refused(own):
 def test_pickle_truncated_and_missing_are_refused(own, tmp_path):
     pickled = tmp_path / "net.pt"
     torch.save({}, pickled)
-    with pytest.raises(WeightsError, match="pickled weights are refused"):
+    with pytest.raises(WeightsError, match="pickled weights, are refused"):
         weights.find(pickled)
     own.write_bytes(own.read_bytes()[:100])
     recard(own, sha256=weights.sha256(own))

@@ -124,10 +124,11 @@ def transplant(bank: NDArray[np.bool_], shape: tuple[int, int], *, seed: int) ->
 
 
 def surrounded(context: NDArray[np.bool_], reach: int | None = None) -> NDArray[np.bool_]:
-    """Pixels with context within `reach` on at least three of their four sides.
+    """Pixels with context within `reach` on two opposite sides, as any with three sides have.
 
-    A side is the row or column from the pixel outwards. So a pixel in a stripe or under a cloud
-    is surrounded, and the empty land beside a swath is not.
+    A side is the row or column from the pixel outwards. So a pixel in a stripe (even one that
+    crosses the whole image) or under a cloud is surrounded, and the empty land beside a swath is
+    not.
 
     Parameters
     ----------
@@ -141,13 +142,12 @@ def surrounded(context: NDArray[np.bool_], reach: int | None = None) -> NDArray[
     bool ``[... y x]``
         Context itself included where it is surrounded.
     """
-    sides = np.zeros(context.shape, np.uint8)
+    between = np.zeros(context.shape, np.bool_)
     for axis in (-1, -2):
-        for flip in (False, True):
-            seen = np.flip(context, axis) if flip else context
-            near = _near(seen, axis, reach)
-            sides += np.flip(near, axis) if flip else near
-    return sides >= 3
+        before = _near(context, axis, reach)
+        after = np.flip(_near(np.flip(context, axis), axis, reach), axis)
+        between |= before & after
+    return between
 
 
 def _near(seen: NDArray[np.bool_], axis: int, reach: int | None) -> NDArray[np.bool_]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from xinpaint.core.tiling import Halo
@@ -28,6 +30,12 @@ def suited(cube: Cube, filler: Filler) -> Filler:
         alone: Filler = filler.in_space()  # type: ignore[attr-defined]
         return alone
     check_time(cube, filler.halo)
+    if filler.halo.t != 0 and all(len(group.days) < 2 for group in cube.groups):
+        warnings.warn(
+            "this method looks at other dates and the cube has none: nothing can be filled; give "
+            "it more dates, or use a method of space such as convnp or biharmonic",
+            stacklevel=5,
+        )
     return filler
 
 

@@ -45,9 +45,9 @@ def inpaint(
         True where a pixel was observed. Without it a quality variable (QA_PIXEL, pixel_qa, BQA,
         fmask) decides, beside nodata and NaN, which are always missing.
     where : bool DataArray, Dataset or bool, optional
-        Which missing pixels to fill. By default those that context surrounds: an observed pixel
-        within 64 pixels (anywhere, for methods that use the whole plane) on at least three of the
-        four sides, or, for methods that use time, on another date.
+        Which missing pixels to fill. By default those that context surrounds: observed pixels
+        within 64 pixels (anywhere, for methods that use the whole plane) on two opposite sides,
+        or, for methods that use all of time, on another date.
 
     Returns
     -------
@@ -187,8 +187,10 @@ def _ancillary(variable: xr.Variable, band: xr.DataArray, kind: str) -> xr.Varia
             target["grid_mapping"] = source["grid_mapping"]
     if kind == "std":
         variable.attrs["long_name"] = f"standard deviation of {band.name}"
-        if "units" in band.attrs:
-            variable.attrs["units"] = band.attrs["units"]
+        # an undecoded cube is in packed units, and so is its std, which has no offset
+        for key in ("units", "scale_factor"):
+            if key in band.attrs:
+                variable.attrs[key] = band.attrs[key]
     else:
         variable.attrs["long_name"] = f"provenance of {band.name}"
         variable.attrs.update(_FLAGS)

@@ -126,7 +126,8 @@ def _merge(chunks: Chunks, shape: tuple[int, ...], halo: tuple[int | None, ...])
             merged.append((size,))
             continue
         pieces = _at_least(sizes, reach)
-        if any(piece < reach for piece in sizes[:-1]) and len(sizes) > 1:
+        # along time one date a chunk is the rule, and merging a few of them costs little
+        if axis and any(piece < reach for piece in sizes[:-1]) and len(sizes) > 1:
             warnings.warn(
                 f"chunks of {min(sizes[:-1])} along {'tbyx'[axis]} are smaller than the method's "
                 f"halo of {reach}; they are merged to {max(pieces)} for computing, and the output "

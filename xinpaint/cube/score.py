@@ -53,7 +53,7 @@ def score(
     obj: xr.Dataset | xr.DataArray,
     fillers: Mapping[str, Filler],
     *,
-    masks: Sequence[str] = ("scan_lines", "clouds"),
+    masks: str | Sequence[str] = ("scan_lines", "clouds"),
     seed: int = 0,
     observed: Mask = None,
 ) -> xr.Dataset:
@@ -85,9 +85,12 @@ def score(
     MethodError
         Where no method or an unknown mask was asked for.
     """
+    masks = [masks] if isinstance(masks, str) else list(masks)
     unknown = [name for name in masks if name not in _MASKS]
-    if unknown or not masks:
-        raise MethodError(f"unknown masks {unknown or masks!r}; wanted some of {sorted(_MASKS)}")
+    if not masks:
+        raise MethodError(f"no mask to score under; name at least one of {sorted(_MASKS)}")
+    if unknown:
+        raise MethodError(f"unknown masks {unknown}; wanted some of {sorted(_MASKS)}")
     if not fillers:
         raise MethodError("no method to score; name at least one")
     cube = schema.read(obj, observed=observed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,6 +78,8 @@ def find(weights: str | os.PathLike[str] | None = None, *, method: str = "convnp
     WeightsError
         If there is no such file, no card, or the card's hash is not the file's.
     """
+    if not isinstance(weights, str | os.PathLike | None):
+        raise WeightsError(f"weights = {weights!r}: give a shipped name or a path")
     asked = NEURAL[method] if weights is None else os.fspath(weights)
     shipped = SHIPPED / f"{asked}.safetensors"
     path = shipped if shipped.is_file() else Path(asked)
@@ -88,8 +91,8 @@ def find(weights: str | os.PathLike[str] | None = None, *, method: str = "convnp
         )
     if path.suffix != ".safetensors":
         raise WeightsError(
-            f"{path} is not a .safetensors file: pickled weights are refused; "
-            "write them with xinpaint.io.weights.save"
+            f"{path} is not a .safetensors file; other formats, above all pickled weights, are "
+            "refused: write them with xinpaint.io.weights.save"
         )
     found = sha256(path)
     told = card(path).get("sha256")
@@ -111,11 +114,15 @@ def card(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     place = Path(path).with_suffix(".json")
     if not place.is_file():
-        raise WeightsError(f"{path} has no card: expected {place.name} beside it")
+        raise WeightsError(
+            f"{path} has no card: put {place.name} beside it, which `xinpaint train` wrote with it"
+        )
     try:
         told = json.loads(place.read_text())
     except ValueError as error:
-        raise WeightsError(f"{place} is not JSON: {error}") from error
+        raise WeightsError(
+            f"{place} is not JSON ({error}): copy the weights and their card again"
+        ) from error
     if not isinstance(told, dict) or not {"net", "numbers", "sha256"} <= set(told):
         raise WeightsError(f"{place} must hold net, numbers and sha256")
     return told
@@ -202,7 +209,9 @@ def filler(name: str, **options: Any) -> Filler:
         ready: Filler = METHODS[name](**options)
         return ready
     except TypeError as error:
-        raise MethodError(f"{name}: {error}") from error
+        said = str(error).replace("got an unexpected keyword argument", "there is no option")
+        said = re.sub(r"^\w+\.__init__\(\) ", "", said)
+        raise MethodError(f"{name}: {said}") from error
 
 
 def _context(source: Weights, asked: str) -> str:
