@@ -192,3 +192,11 @@ def test_a_band_dim_after_filling():
     made = water.extent(filled).extent.values
     np.testing.assert_array_equal(made[TRUTH != 255], TRUTH[TRUTH != 255])
     assert (made != 255).mean() > (TRUTH != 255).mean() + 0.1
+
+
+def test_a_band_dim_of_one_is_no_band_dim():
+    ds = make("green", "swir1")
+    made = water.extent(ds.expand_dims(band=[1])).extent
+    np.testing.assert_array_equal(made, TRUTH)
+    with pytest.raises(SchemaError, match="several variables"):
+        water.extent(xr.concat([ds, ds], "band").assign_coords(band=["green", "swir1"]))

@@ -191,27 +191,34 @@ def _split_bands(dataset: xr.Dataset) -> xr.Dataset:
     dim = _band_dim(dataset)
     if dim is None:
         return dataset
+    labels = _labels(dataset, dim)
+    if labels is None and dataset.sizes[dim] == 1:
+        return dataset.isel({dim: 0}, drop=True)
+    if labels is None:
+        raise SchemaError(
+            f"the entries of {dim!r} have no names; assign them, for example "
+            f"with .assign_coords({dim}=['green', 'swir1'])"
+        )
     made = dataset.drop_dims([dim])
     for name, array in dataset.data_vars.items():
         if dim not in array.dims:
             continue
         ending = next((e for e in ("_std", "_provenance") if str(name).endswith(e)), "")
-        for position, label in enumerate(_labels(dataset, dim)):
-            made[f"{label}{ending}"] = array.isel({dim: position}, drop=True)
+        new = [f"{label}{ending}" for label in labels]
+        if set(new) & set(made.data_vars):
+            raise SchemaError(f"several variables have the dim {dim!r}, {name!r} too; select one")
+        for position, full in enumerate(new):
+            made[full] = array.isel({dim: position}, drop=True)
     return made
 
 
-def _labels(dataset: xr.Dataset, dim: Hashable) -> list[str]:
+def _labels(dataset: xr.Dataset, dim: Hashable) -> list[str] | None:
     """Names of the bands: the dim's coordinate, or the descriptions of a GeoTIFF's bands."""
-    size = dataset.sizes[dim]
-    named = dim in dataset.coords and dataset[dim].dtype.kind not in "iufb"
-    if named:
+    if dim in dataset.coords and dataset[dim].dtype.kind not in "iufb":
         return [str(label) for label in dataset[dim].values]
+    size = dataset.sizes[dim]
     for array in dataset.data_vars.values():
         described = array.attrs.get("long_name")
         if dim in array.dims and isinstance(described, list | tuple) and len(described) == size:
             return [str(label) for label in described]
-    raise SchemaError(
-        f"the entries of {dim!r} have no names; assign them, for example "
-        f"with .assign_coords({dim}=['green', 'swir1'])"
-    )
+    return None
