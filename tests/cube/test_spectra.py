@@ -182,6 +182,8 @@ def test_a_band_dim(lazy):
         water.extent(numbered)
     described = numbered.assign_attrs(long_name=("red", "nir", "swir1"))
     np.testing.assert_array_equal(water.extent(described).extent, wanted.extent)
+    titled = array.assign_coords(title=("band", ["Red", "NIR", "SWIR"]))  # as stackstac does
+    assert set(water.extent(titled).coords) == set(wanted.coords)
     mask = (array != GONE) & (array.x > array.x[5])
     assert (water.extent(array, observed=mask).extent[:, :, :6] == 255).all()
 

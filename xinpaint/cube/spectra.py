@@ -200,7 +200,8 @@ def _split_bands(dataset: xr.Dataset) -> xr.Dataset:
             f"with .assign_coords({dim}=['green', 'swir1'])"
         )
     made = dataset.drop_dims([dim])
-    for name, array in dataset.data_vars.items():
+    of_bands = [name for name, coord in dataset.coords.items() if dim in coord.dims]
+    for name, array in dataset.drop_vars(of_bands).data_vars.items():
         if dim not in array.dims:
             continue
         ending = next((e for e in ("_std", "_provenance") if str(name).endswith(e)), "")
@@ -208,7 +209,7 @@ def _split_bands(dataset: xr.Dataset) -> xr.Dataset:
         if set(new) & set(made.data_vars):
             raise SchemaError(f"several variables have the dim {dim!r}, {name!r} too; select one")
         for position, full in enumerate(new):
-            made[full] = array.isel({dim: position}, drop=True)
+            made[full] = array.isel({dim: position})
     return made
 
 
