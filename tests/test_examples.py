@@ -35,7 +35,9 @@ def test_demo_with_convnp(tmp_path, capsys):
     assert "%" in capsys.readouterr().out.split("\nconvnp", 1)[1]
 
 
-@pytest.mark.parametrize("name", ["fill_menindee", "fill_colombia", "fill_oakville"])
+@pytest.mark.parametrize(
+    "name", ["fill_menindee", "fill_colombia", "fill_oakville", "water_menindee"]
+)
 def test_without_data(name, tmp_path, monkeypatch):
     monkeypatch.delenv("XINPAINT_DATA", raising=False)
     with pytest.raises(SystemExit, match="set XINPAINT_DATA"):
@@ -49,6 +51,7 @@ def test_without_data(name, tmp_path, monkeypatch):
         pytest.param("fill_menindee", "menindee_2010-05-08.png", marks=pytest.mark.slow),
         ("fill_colombia", "colombia_true.png"),
         ("fill_oakville", "oakville_20030925.png"),
+        pytest.param("water_menindee", "menindee_filled.png", marks=pytest.mark.slow),
     ],
 )
 def test_real_data(name, picture, tmp_path):

@@ -80,9 +80,10 @@ def test_import_loads_nothing_heavy() -> None:
     assert found == "[]"
 
 
-def test_import_registers_the_accessor() -> None:
-    code = "import xarray, xinpaint; print(xarray.Dataset().inpaint.__class__.__name__)"
-    assert run(code) == "Inpaint"
+@pytest.mark.parametrize("name", ["Inpaint", "Water"])
+def test_import_registers_the_accessor(name: str) -> None:
+    code = f"import xarray, xinpaint; print(type(xarray.Dataset().{name.lower()}).__name__)"
+    assert run(code) == name
 
 
 def test_import_costs_little_more_than_xarray() -> None:

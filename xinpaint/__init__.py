@@ -1,7 +1,7 @@
 """Fill the gaps of satellite image cubes: ``ds.inpaint.convnp()`` on any xarray Dataset.
 
-Importing the package registers the ``.inpaint`` accessor and loads neither torch nor any other
-heavy library; these wait for the method that needs them.
+Importing the package registers the accessors ``.inpaint`` and ``.water`` and loads neither torch
+nor any other heavy library; these wait for the method that needs them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from xinpaint import accessors as accessors
+from xinpaint import accessors_water as accessors_water
 from xinpaint.version import __version__ as __version__
 
 #: Public name -> the room it lives in; imported when first asked for.
@@ -19,7 +20,7 @@ _ROOMS = {
     "tutorial": "xinpaint.io.tutorial",
 }
 
-__all__ = ["__version__", "accessors", "masks", "metrics", "tutorial"]
+__all__ = ["__version__", "accessors", "accessors_water", "masks", "metrics", "tutorial"]
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,8 @@ from xinpaint.errors import SchemaError
 #: What `observed=` and `where=` may be.
 Mask = xr.DataArray | xr.Dataset | bool | None
 
-_NAMES = {
+#: Names of the dims that play each role.
+NAMES = {
     "time": ("time", "t", "date"),
     "band": ("band", "bands", "channel"),
     "y": ("y", "latitude", "lat", "northing"),
@@ -89,8 +90,8 @@ def read(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None, where: Mask =
     SchemaError
         Where dims, dtype, nodata or a mask do not fit; the message says what to change.
     """
-    dataset = _as_dataset(obj)
-    axes = _find_axes(dataset)
+    dataset = as_dataset(obj)
+    axes = find_axes(dataset)
     names = _bands(dataset, axes)
     grouped: dict[Dims, list[Layer]] = {}
     for name in names:
@@ -114,7 +115,8 @@ def check_new(cube: Cube) -> None:
                 )
 
 
-def _as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
+def as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    """The Dataset itself, or an array as the only variable of one."""
     if isinstance(obj, xr.Dataset):
         return obj
     if not isinstance(obj, xr.DataArray):
@@ -128,10 +130,10 @@ def _as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
     return obj.to_dataset(name=name)
 
 
-def _find_axes(dataset: xr.Dataset) -> dict[str, Hashable]:
+def find_axes(dataset: xr.Dataset) -> dict[str, Hashable]:
     """Map time, band, y, x to the Dataset's dims, by name or by CF axis."""
     found: dict[str, Hashable] = {}
-    for role, names in _NAMES.items():
+    for role, names in NAMES.items():
         matches = [d for d in dataset.dims if str(d).lower() in names]
         if not matches and role != "band":
             matches = [d for d in dataset.dims if _cf_axis(dataset, d) == role]

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from tests.cube.ponds import YEAR, cube, states
+from xinpaint import plot_water
+from xinpaint.cube import water
+from xinpaint.errors import SchemaError
+
+
+@pytest.fixture(scope="module")
+def seasons():
+    return water.seasonality(cube(states(12), YEAR), window=5)
+
+
+def test_a_panel_for_each_window(seasons, tmp_path):
+    figure = plot_water.seasonality(seasons)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[0] == "2003-01 to 2003-05"
+    assert len(titles) == seasons.sizes["time"]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["not water", "seasonal", "permanent", "no data"]
+    figure.savefig(tmp_path / "x.png")
+    assert len(plot_water.seasonality(seasons, most=2).axes) == 2
+
+
+def test_colours_follow_the_codes_north_up(seasons):
+    one = seasons.isel(time=0)
+    picture = np.asarray(plot_water.seasonality(one).axes[0].images[0].get_array())
+    for code, (_, colour) in plot_water.COLOURS.items():
+        where = one.seasonality.values == code
+        assert (picture[where] == colour).all()
+    turned = plot_water.seasonality(one.isel(y=slice(None, None, -1)))
+    np.testing.assert_array_equal(turned.axes[0].images[0].get_array(), picture)
+
+
+def test_errors(seasons):
+    with pytest.raises(SchemaError, match="no 'seasonality'"):
+        plot_water.seasonality(seasons[["months_seen"]])
+    with pytest.raises(SchemaError, match="must have dims"):
+        plot_water.seasonality(seasons.isel(time=0, y=0))

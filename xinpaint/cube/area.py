@@ -1,0 +1,118 @@
+"""Areas on the ground of a cube's classes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xinpaint.cube import schema
+from xinpaint.errors import SchemaError
+
+#: WGS 84: half axes in m.
+_A, _B = 6378137.0, 6356752.314245
+_UNITS = {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1e3}
+
+
+def area(water: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    """Area of each class, and of what nobody saw.
+
+    Parameters
+    ----------
+    water : Dataset or DataArray
+        With flags, as ``ds.water.seasonality()`` and ``ds.water.extent()`` give it.
+
+    Returns
+    -------
+    Dataset
+        ``area`` (class, time) in km², float64; ``class`` holds the flags' meanings. In a projected
+        coordinate system all pixels are of one size, so use one that keeps areas; in degrees each
+        row has its own (WGS 84).
+
+    Raises
+    ------
+    SchemaError
+        Where there are no flags, or the size of a pixel is not known.
+    """
+    array = _flagged(schema.as_dataset(water))
+    axes = schema.find_axes(array.to_dataset(name="water"))
+    rows = _rows(array, axes["y"], axes["x"])
+    codes = np.atleast_1d(array.attrs["flag_values"]).tolist()
+    names = str(array.attrs["flag_meanings"]).split()
+    parts = [((array == code).sum(axes["x"]) * rows).sum(axes["y"]) for code in codes]
+    made: xr.DataArray = xr.concat(parts, xr.Variable("class", names))
+    made.attrs = {"long_name": "area", "units": "km2"}
+    crs = [name for name, coord in made.coords.items() if coord.ndim == 0]
+    return made.drop_vars(crs).to_dataset(name="area")
+
+
+def _flagged(dataset: xr.Dataset) -> xr.DataArray:
+    for name in ("seasonality", "extent", *dataset.data_vars):
+        array: xr.DataArray | None = dataset.get(name)
+        if array is not None and {"flag_values", "flag_meanings"} <= set(array.attrs):
+            return array
+    raise SchemaError(
+        f"found {list(dataset.data_vars)}, none with flags; wanted what ds.water.seasonality() or "
+        "ds.water.extent() gives"
+    )
+
+
+def _rows(array: xr.DataArray, y: Hashable, x: Hashable) -> xr.DataArray:
+    """Area of one pixel of each row, ``[y]`` in km²."""
+    wkt = _wkt(array)
+    dy, dx = _step(array, y, 5), _step(array, x, 1)
+    if _in_degrees(array, y, wkt):
+        if y not in array.coords:
+            raise SchemaError(f"{y!r} has no coordinate; areas in degrees need the latitudes")
+        north, south = (array[y].values + sign * abs(dy) / 2 for sign in (1, -1))
+        rows = (_zone(north) - _zone(south)) * np.deg2rad(abs(dx)) / 1e6
+        return xr.DataArray(rows, dims=[y])
+    if "Pseudo-Mercator" in wkt or "foot" in wkt.lower():
+        raise SchemaError(
+            "areas need a coordinate system in metres or degrees that does not stretch them; "
+            f"found {wkt[:60]!r}: reproject, for example with .rio.reproject"
+        )
+    size = abs(dy * _unit(array, y) * dx * _unit(array, x)) / 1e6
+    return xr.DataArray(np.full(array.sizes[y], size), dims=[y])
+
+
+def _wkt(array: xr.DataArray) -> str:
+    name = array.encoding.get("grid_mapping", array.attrs.get("grid_mapping", "spatial_ref"))
+    attrs = array.coords[name].attrs if name in array.coords else {}
+    return str(attrs.get("crs_wkt", attrs.get("spatial_ref", "")))
+
+
+def _in_degrees(array: xr.DataArray, y: Hashable, wkt: str) -> bool:
+    unit = str(array[y].attrs.get("units", "")) if y in array.coords else ""
+    named = str(y).lower() in ("lat", "latitude")
+    return named or unit.startswith("degree") or wkt.lstrip().startswith("GEOG")
+
+
+def _unit(array: xr.DataArray, dim: Hashable) -> float:
+    unit = array[dim].attrs.get("units", "m") if dim in array.coords else "m"
+    if unit not in _UNITS:
+        raise SchemaError(f"coordinate {dim!r} is in {unit!r}; wanted m, km or degrees")
+    return _UNITS[unit]
+
+
+def _step(array: xr.DataArray, dim: Hashable, place: int) -> float:
+    """Distance of two pixels, from the coordinate or the GeoTransform."""
+    if dim in array.coords and array.sizes[dim] > 1:
+        values = array[dim].values
+        return float(values[-1] - values[0]) / (array.sizes[dim] - 1)
+    name: Any = array.encoding.get("grid_mapping", "spatial_ref")
+    words = str(array.coords[name].attrs.get("GeoTransform", "")) if name in array.coords else ""
+    if len(words.split()) == 6:
+        return float(words.split()[place])
+    raise SchemaError(f"{dim!r} has no coordinate, so the size of a pixel is not known; assign it")
+
+
+def _zone(latitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Area from the equator to a latitude for one radian of longitude, in m² on the ellipsoid."""
+    e = np.sqrt(1 - (_B / _A) ** 2)
+    sine = np.sin(np.deg2rad(np.clip(latitude, -90, 90)))
+    part = sine / (1 - (e * sine) ** 2) + np.arctanh(e * sine) / e
+    return np.asarray(_B**2 / 2 * part, np.float64)

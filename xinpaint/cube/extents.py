@@ -1,0 +1,123 @@
+"""From bands to an index; from there, by a fixed threshold or Otsu's, to wet, dry or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xinpaint.cube.elementwise import each
+from xinpaint.cube.masking import observed
+from xinpaint.cube.spectra import Spectra
+from xinpaint.errors import SchemaError
+from xinpaint.water.extent import BINS, Rule, classify, histogram, otsu
+from xinpaint.water.indices import INDICES
+
+Span = tuple[float, float]
+#: Reflectance is below this on the mean of any block; digital numbers are not.
+BRIGHTEST = 2.0
+
+
+def index_of(spectra: Spectra) -> Any:
+    """Index ``[t y x]`` of the spectra, lazy where they are."""
+    layers = spectra.layers
+    values = [layer.values[:, 0] for layer in layers]
+    masks = [layer.observed[:, 0] for layer in layers if layer.observed is not None]
+    block = partial(
+        _index_block,
+        name=spectra.index,
+        nodata=tuple(layer.nodata for layer in layers),
+        masked=tuple(layer.observed is not None for layer in layers),
+        scales=tuple((scale.factor, scale.offset) for scale in spectra.scales),
+    )
+    return each(block, *values, *masks, dtype=np.float32)
+
+
+def extent_of(spectra: Spectra, rule: Rule) -> Any:
+    """Extent ``[t y x]`` of the spectra, uint8, lazy where they are."""
+    return classified(index_of(spectra), rule.threshold, INDICES[spectra.index].span)
+
+
+def _index_block(
+    *arrays: NDArray[Any],
+    name: str,
+    nodata: Sequence[float | None],
+    masked: Sequence[bool],
+    scales: Sequence[tuple[float, float]],
+) -> NDArray[np.float32]:
+    masks = iter(arrays[len(nodata) :])
+    planes = []
+    for value, missing, has, (factor, offset) in zip(arrays, nodata, masked, scales, strict=False):
+        seen = observed(value, next(masks) if has else None, missing)
+        plane = np.full(value.shape, np.nan, np.float32)
+        plane[seen] = value[seen]
+        if (factor, offset) != (1.0, 0.0):
+            plane = plane * np.float32(factor) + np.float32(offset)
+        if INDICES[name].reflectance and seen.any() and np.abs(plane[seen]).mean() > BRIGHTEST:
+            raise SchemaError(
+                f"{name} needs reflectance of 0 to 1, but a band is {plane[seen].mean():.4g} on "
+                "average: pass scale= and offset= (1e-4 and 0 for reflectance x 10,000)"
+            )
+        planes.append(plane)
+    made: NDArray[np.float32] = INDICES[name].function(*planes)
+    return made
+
+
+def classified(index: Any, threshold: float | str, span: Span) -> Any:
+    """Extent of an index ``[t y x]``, lazy where it is; the same whatever its chunks.
+
+    Parameters
+    ----------
+    index : float32 numpy or dask array ``[t y x]``
+    threshold : float or "otsu"
+        Otsu's method looks at each date whole.
+    span : (float, float)
+        Ends of the histogram.
+
+    Returns
+    -------
+    uint8 ``[t y x]``
+    """
+    if isinstance(index, np.ndarray):
+        if threshold != "otsu":
+            return classify(index, float(threshold))
+        return classify(index, _thresholds(_histograms(index, span)[:, 0, 0], span)[:, None])
+    import dask.array as da
+
+    meta = np.empty((0, 0, 0), np.uint8)
+    if threshold != "otsu":
+        return da.map_blocks(classify, index, float(threshold), dtype=np.uint8, meta=meta)
+    t, *blocks = index.chunks
+    pieces = da.map_blocks(
+        _histograms,
+        index,
+        span,
+        chunks=(t, *((1,) * len(sizes) for sizes in blocks), (BINS,)),
+        new_axis=3,
+        dtype=np.int64,
+        meta=np.empty((0, 0, 0, 0), np.int64),
+    )
+    found = da.map_blocks(
+        _thresholds,
+        pieces.sum((1, 2)),
+        span,
+        chunks=(t, (1,)),
+        dtype=np.float64,
+        meta=np.empty((0, 0)),
+    )
+    return da.map_blocks(
+        classify, index, found[:, :, None], chunks=index.chunks, dtype=np.uint8, meta=meta
+    )
+
+
+def _histograms(index: NDArray[np.float32], span: Span) -> NDArray[np.int64]:
+    """One histogram a date, ``[t 1 1 bins]``."""
+    return np.stack([histogram(plane, span) for plane in index])[:, None, None]
+
+
+def _thresholds(histograms: NDArray[np.int64], span: Span) -> NDArray[np.float64]:
+    """One threshold a date, ``[t 1]``."""
+    return np.array([[otsu(counts, span)] for counts in histograms])

@@ -1,0 +1,225 @@
+"""Bands found by their common names, and what makes their numbers reflectance."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from xinpaint.core.sensors import is_quality
+from xinpaint.core.task import FILLED, OBSERVED
+from xinpaint.cube import schema
+from xinpaint.cube.masking import Dims
+from xinpaint.cube.schema import Layer, Mask
+from xinpaint.errors import SchemaError
+from xinpaint.water.extent import Rule
+from xinpaint.water.indices import AUTO, INDICES, Index
+
+#: Common name -> what a variable (or an entry of the band dim) may be called, in any case.
+ALIASES = {
+    "blue": ("blue",),
+    "green": ("green",),
+    "red": ("red",),
+    "nir": ("nir", "nir08"),
+    "swir1": ("swir1", "swir16", "swir_1"),
+    "swir2": ("swir2", "swir22", "swir_2"),
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Reflectance is ``value * factor + offset``; `known` where somebody said so."""
+
+    factor: float
+    offset: float
+    known: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Spectra:
+    """The bands an index needs, of one grid.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        One variable a band.
+    index : str
+        Name of the index.
+    dims : Dims
+    days : float64 ``[t]``
+    layers : tuple of Layer
+        In the index's order.
+    scales : tuple of Scale
+        One a layer.
+    """
+
+    dataset: xr.Dataset
+    index: str
+    dims: Dims
+    days: NDArray[np.float64]
+    layers: tuple[Layer, ...]
+    scales: tuple[Scale, ...]
+
+
+def read(obj: xr.Dataset | xr.DataArray, rule: Rule, *, observed: Mask = None) -> Spectra:
+    """Find the bands that an index needs; nothing lazy is computed.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        One variable a band, or a band dim whose entries have names.
+    rule : Rule
+        Which index; "auto" takes the first of `AUTO` that the bands allow.
+    observed : bool DataArray or Dataset, optional
+        True where a pixel may be used. Without it ``<band>_provenance`` (observed or filled), else
+        a quality variable, nodata and NaN decide.
+
+    Raises
+    ------
+    SchemaError
+        Where bands are missing, differ in dims, or have no scale though the index needs one.
+    """
+    dataset = _split_bands(schema.as_dataset(obj))
+    if isinstance(observed, xr.DataArray | xr.Dataset) and _band_dim(observed) is not None:
+        observed = _split_bands(schema.as_dataset(observed))
+    found = _find(dataset.data_vars)
+    name = _choose(dataset, found, rule)
+    bands = [found[band] for band in INDICES[name].bands]
+    groups = [_group(dataset, band, observed) for band in bands]
+    dims = groups[0].dims
+    if any(group.dims != dims for group in groups):
+        listed = {str(band): dataset[band].dims for band in bands}
+        raise SchemaError(f"bands differ in dims: {listed}; bring them to the same ones")
+    scales = tuple(scale_of(dataset[band], rule) for band in bands)
+    layers = tuple(group.layers[0] for group in groups)
+    return Spectra(dataset, name, dims, groups[0].days, layers, scales)
+
+
+def scale_of(array: xr.DataArray, rule: Rule) -> Scale:
+    """What turns an array's numbers into reflectance, each scale applied once.
+
+    `scale_factor` and `add_offset` in the attributes wait to be applied. In the encoding they do so
+    only for integers: a float was decoded when the file was opened. The rule's own come first.
+    """
+    (factor, offset), packed = _said(array, array.attrs), _said(array, array.encoding)
+    known = (factor, offset) != (1.0, 0.0) or packed != (1.0, 0.0)
+    if (factor, offset) == (1.0, 0.0) and array.dtype.kind in "iu":
+        factor, offset = packed
+    if rule.scale is None and rule.offset is None:
+        return Scale(factor, offset, known)
+    return Scale(
+        factor if rule.scale is None else rule.scale,
+        offset if rule.offset is None else rule.offset,
+        known or rule.scale is not None,
+    )
+
+
+def _said(array: xr.DataArray, place: Mapping[Any, Any]) -> tuple[float, float]:
+    try:
+        return float(place.get("scale_factor", 1.0)), float(place.get("add_offset", 0.0))
+    except (TypeError, ValueError) as error:
+        raise SchemaError(
+            f"{array.name!r} has scale_factor={place.get('scale_factor')!r} and "
+            f"add_offset={place.get('add_offset')!r}; wanted numbers"
+        ) from error
+
+
+def _find(names: Iterable[Hashable]) -> dict[str, Hashable]:
+    """Map common names to variables; the first alias that is there counts."""
+    lower = {str(name).lower(): name for name in names}
+    return {
+        band: next(lower[alias] for alias in aliases if alias in lower)
+        for band, aliases in ALIASES.items()
+        if any(alias in lower for alias in aliases)
+    }
+
+
+def _choose(dataset: xr.Dataset, found: Mapping[str, Hashable], rule: Rule) -> str:
+    names = [str(name) for name in dataset.data_vars]
+    advice = "rename bands to their common names, for example ds.rename({'B3': 'green'})"
+    if rule.index == "auto":
+        for name in AUTO:
+            index = INDICES[name]
+            if set(index.bands) <= set(found) and _has_scale(dataset, found, index, rule):
+                return name
+        wanted = "; ".join(f"{', '.join(INDICES[n].bands)} ({n})" for n in AUTO[1:])
+        raise SchemaError(f"no water index fits: found {names}; wanted {wanted}; {advice}")
+    index = INDICES[rule.index]
+    missing = [band for band in index.bands if band not in found]
+    if missing:
+        raise SchemaError(
+            f"{rule.index} needs {', '.join(index.bands)}; found {names}, missing "
+            f"{', '.join(missing)}: {advice}, or take another index"
+        )
+    whole = any(dataset[found[band]].dtype.kind in "iu" for band in index.bands)
+    if index.reflectance and whole and not _has_scale(dataset, found, index, rule):
+        raise SchemaError(
+            f"{rule.index} needs reflectance of 0 to 1; found integers without scale_factor: pass "
+            "scale= and offset= (1e-4 and 0 for reflectance x 10,000; 2.75e-5 and -0.2 for "
+            "Landsat Collection 2 level 2), or take index='mndwi'"
+        )
+    return rule.index
+
+
+def _has_scale(
+    dataset: xr.Dataset, found: Mapping[str, Hashable], index: Index, rule: Rule
+) -> bool:
+    if not index.reflectance:
+        return True
+    return all(scale_of(dataset[found[band]], rule).known for band in index.bands)
+
+
+def _group(dataset: xr.Dataset, band: Hashable, observed: Mask) -> schema.Group:
+    """Read one band together with what says where it was seen."""
+    code = f"{band}_provenance"
+    if observed is None and code in dataset:
+        observed = (dataset[code] == OBSERVED) | (dataset[code] == FILLED)
+    quality = [name for name in dataset.data_vars if is_quality(str(name))]
+    return schema.read(dataset[[band, *quality]], observed=observed).groups[0]
+
+
+def _band_dim(obj: xr.Dataset | xr.DataArray) -> Hashable | None:
+    return next((dim for dim in obj.dims if str(dim).lower() in schema.NAMES["band"]), None)
+
+
+def _split_bands(dataset: xr.Dataset) -> xr.Dataset:
+    """Make one variable of each entry of the band dim; ``x_provenance`` becomes theirs as well."""
+    dim = _band_dim(dataset)
+    if dim is None:
+        return dataset
+    labels = _labels(dataset, dim)
+    if labels is None and dataset.sizes[dim] == 1:
+        return dataset.isel({dim: 0}, drop=True)
+    if labels is None:
+        raise SchemaError(
+            f"the entries of {dim!r} have no names; assign them, for example "
+            f"with .assign_coords({dim}=['green', 'swir1'])"
+        )
+    made = dataset.drop_dims([dim])
+    of_bands = [name for name, coord in dataset.coords.items() if dim in coord.dims]
+    for name, array in dataset.drop_vars(of_bands).data_vars.items():
+        if dim not in array.dims:
+            continue
+        ending = next((e for e in ("_std", "_provenance") if str(name).endswith(e)), "")
+        new = [f"{label}{ending}" for label in labels]
+        if set(new) & set(made.data_vars):
+            raise SchemaError(f"several variables have the dim {dim!r}, {name!r} too; select one")
+        for position, full in enumerate(new):
+            made[full] = array.isel({dim: position})
+    return made
+
+
+def _labels(dataset: xr.Dataset, dim: Hashable) -> list[str] | None:
+    """Names of the bands: the dim's coordinate, or the descriptions of a GeoTIFF's bands."""
+    if dim in dataset.coords and dataset[dim].dtype.kind not in "iufb":
+        return [str(label) for label in dataset[dim].values]
+    size = dataset.sizes[dim]
+    for array in dataset.data_vars.values():
+        described = array.attrs.get("long_name")
+        if dim in array.dims and isinstance(described, list | tuple) and len(described) == size:
+            return [str(label) for label in described]
+    return None
