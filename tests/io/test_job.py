@@ -127,3 +127,65 @@ def test_a_dry_run_writes_nothing(src: Path, tmp_path: Path) -> None:
     assert report.blocks["pending"] == 9
     assert report.estimate["bytes"] > 3 * 150 * 170 * 20
     assert not list(tmp_path.iterdir())
+
+
+def test_a_cube_of_one_array_without_time(src: Path, tmp_path: Path) -> None:
+    ds = xr.open_zarr(src, decode_coords="all", chunks={}).isel(time=0, drop=True)
+    bands = ds[["red", "nir"]].to_dataarray("band").to_dataset(name="data").drop_encoding()
+    bands["data"].attrs["nodata"] = 0
+    bands = bands.assign_coords(height=(("y", "x"), ds["relief"].data))
+    bands.chunk(band=1, y=75, x=85).to_zarr(tmp_path / "cube.zarr", zarr_format=3)
+    job, lazy = tmp_path / "job.zarr", tmp_path / "lazy.zarr"
+    assert xinpaint.fill(tmp_path / "cube.zarr", job, WindowMean(5), block=(75, 85)).complete
+    opened = xr.open_zarr(tmp_path / "cube.zarr", decode_coords="all", chunks={})
+    inpaint(opened, WindowMean(5), name="WindowMean").to_zarr(lazy, zarr_format=3)
+    identical(job, lazy)
+    assert xinpaint.verify(job, deep=True).ok
+
+
+def test_weights_travel_as_name_and_hash(tmp_path: Path) -> None:
+    import torch
+
+    from xinpaint.io.weights import save
+    from xinpaint.nets.convnp import ConvNP
+
+    numbers = {"spatial": {"widths": [8, 8, 8], "shared": [0, 8, 8]}, "width": 8, "deep": 8}
+
+    def weights(seed: int) -> Path:
+        torch.manual_seed(seed)
+        given = {"name": "convnp", "numbers": numbers, "recipe": {}, "scores": {}}
+        return save(tmp_path / "net.safetensors", ConvNP(**numbers), **given)
+
+    source(tmp_path / "cube.zarr", t=2, y=96, x=96)
+    job, lazy = tmp_path / "job.zarr", tmp_path / "lazy.zarr"
+    given = {"weights": weights(0), "device": "cpu", "block": (2, 72, 72), "progress": False}
+    assert xinpaint.fill(tmp_path / "cube.zarr", job, **given).complete
+    opened = xr.open_zarr(tmp_path / "cube.zarr", decode_coords="all", chunks={})
+    with pytest.warns(UserWarning, match="output returns to the input's chunks"):
+        filled = opened.inpaint.convnp(weights=given["weights"], device="cpu")
+    for name in filled.variables:
+        filled[name].encoding = {}
+    filled.to_zarr(lazy, zarr_format=3)
+    one, other = (xr.open_zarr(path, decode_coords="all").compute() for path in (job, lazy))
+    assert one.attrs == other.attrs
+    assert (one["red_provenance"] == other["red_provenance"]).all()
+    xr.testing.assert_allclose(one["ndvi_std"], other["ndvi_std"], rtol=1e-3)
+    weights(1)
+    with pytest.raises(JobError, match="weights: '"):
+        xinpaint.fill(tmp_path / "cube.zarr", job, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"workers": 0}, "workers=0: give a number of processes"),
+        ({"block": 0}, r"block=\(0, 0\): give a side"),
+        ({"block": (1, 2, 3, 4)}, "give a side"),
+        ({"method": "telea", "block": 72}, "looks along the whole of y"),
+        ({"radius": 3}, r"options \['radius'\] belong to a method's name"),
+    ],
+)
+def test_settings_that_make_no_sense(src: Path, tmp_path: Path, given, told: str) -> None:
+    given = {"method": WindowMean(5), **given}
+    with pytest.raises(JobError, match=told):
+        xinpaint.fill(src, tmp_path / "f.zarr", progress=False, **given)

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -295,3 +296,39 @@ def test_a_dask_cluster(src: Path, tmp_path: Path, whole: dict[str, bytes]) -> N
         )
     assert report.complete
     assert chunks(tmp_path / "f.zarr") == whole
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_killed_workers(src: Path, tmp_path: Path, whole: dict[str, bytes]) -> None:
+    rng, ended, kills = np.random.default_rng(0), threading.Event(), []
+
+    def hunt() -> None:
+        while not ended.wait(float(rng.uniform(1, 4))):
+            alive = multiprocessing.active_children()
+            workers = [p for p in alive if p.name.startswith("SpawnProcess")]
+            if workers and len(kills) < 8:
+                victim = workers[int(rng.integers(len(workers)))]
+                kills.append(victim.pid)
+                victim.kill()
+
+    hunter = threading.Thread(target=hunt)
+    hunter.start()
+    dst = tmp_path / "filled.zarr"
+    try:
+        for _ in range(5):  # a block that was hit three times in a row is given up, and healed
+            report = xinpaint.fill(
+                src,
+                dst,
+                Slow(5, seconds=0.2),
+                block=BLOCK,
+                workers=2,
+                retry_failed=True,
+                progress=False,
+            )
+    finally:
+        ended.set()
+        hunter.join()
+    assert kills
+    assert report.complete
+    assert chunks(dst) == whole

@@ -45,7 +45,7 @@ class Driver:
         self._tries: Counter[Index] = Counter()
         self._again: list[Index] = []
         self._suspects: list[Index] = []
-        self._alone: set[Index] = set()
+        self._alone: Counter[Index] = Counter()
         self._unsaved, self._saved = 0, time.monotonic()
 
     def run(self) -> None:
@@ -81,7 +81,7 @@ class Driver:
                 if self._under_way:
                     return
                 index = self._suspects.pop()
-                self._alone.add(index)
+                self._alone[index] += 1
                 self._start(index)
                 return
             following = self._again.pop() if self._again else next(todo, None)
@@ -99,7 +99,7 @@ class Driver:
         if future.cancelled():
             raise JobError("the workers went away: run the same command again to go on")
         error = future.exception()
-        if isinstance(error, BrokenExecutor) and index not in self._alone:
+        if isinstance(error, BrokenExecutor) and self._alone[index] < TRIES:
             self._suspects.append(index)
             return
         if error is None:
@@ -116,7 +116,7 @@ class Driver:
         if outcome.status == FAILED and error is None and self._tries[index] < TRIES:
             self._again.append(index)
             return
-        del self._tries[index]
+        del self._tries[index], self._alone[index]
         self._note(index, outcome)
 
     def _note(self, index: Index, outcome: Outcome) -> None:

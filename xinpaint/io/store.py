@@ -79,7 +79,11 @@ def create(job: Job, head: xr.Dataset, filler: Filler) -> None:
             plain = json.loads(json.dumps(attrs, default=str))
             zarr.open_array(part / STATUS, mode="r+").attrs.update(plain)
             zarr.consolidate_metadata(part)
-        part.rename(dst)
+        try:
+            part.rename(dst)
+        except OSError:
+            if not dst.exists():  # else another driver was first: the lock and the job decide
+                raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
