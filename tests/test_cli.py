@@ -95,3 +95,24 @@ def test_a_failed_write_leaves_nothing(store, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError):
         main(["fill", str(store), str(tmp_path / "out.zarr"), "--method", "telea"])
     assert not list(tmp_path.iterdir())
+
+
+def test_fill_again_status_and_verify(store, tmp_path, capsys):
+    dst = tmp_path / "filled.zarr"
+    command = ["fill", str(store), str(dst), "--method", "fillnodata", "--block", "2", "64", "64"]
+    assert main(command) == 0
+    assert main(command) == 0
+    assert main(["status", str(dst)]) == 0
+    assert "1 blocks: 1 filled" in capsys.readouterr().out
+    assert main([*command[:-3], "1", "64", "64"]) == 2
+    assert "block: [2, 64, 64] there, [1, 64, 64] now" in capsys.readouterr().err
+    chunk = dst / "red" / "c" / "0" / "1" / "1"
+    good = chunk.read_bytes()
+    chunk.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert main(["verify", str(dst)]) == 0
+    assert main(["verify", str(dst), "--deep"]) == 1
+    assert "corrupted: 0/0/0" in capsys.readouterr().out
+    assert main(["verify", str(dst), "--deep", "--repair"]) == 0
+    assert chunk.read_bytes() == good
+    assert main(["status", str(store)]) == 2
+    assert "no output of a fill job" in capsys.readouterr().err

@@ -19,13 +19,31 @@ _ROOMS = {
     "metrics": "xinpaint.core.metrics",
     "tutorial": "xinpaint.io.tutorial",
 }
+#: Public function -> the room it lives in, likewise.
+_FUNCTIONS = {
+    "fill": "xinpaint.io.job",
+    "open_filled": "xinpaint.io.verify",
+    "verify": "xinpaint.io.verify",
+}
 
-__all__ = ["__version__", "accessors", "accessors_water", "masks", "metrics", "tutorial"]
+__all__ = [
+    "__version__",
+    "accessors",
+    "accessors_water",
+    "fill",
+    "masks",
+    "metrics",
+    "open_filled",
+    "tutorial",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(_ROOMS[name])
+    if name in _FUNCTIONS:
+        return getattr(import_module(_FUNCTIONS[name]), name)
     raise AttributeError(f"module 'xinpaint' has no attribute {name!r}")
 
 

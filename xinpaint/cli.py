@@ -22,14 +22,13 @@ BLOCK = 1024
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; 0 when done, 2 after an error that says what to change."""
+    """Run a command; 0 when done, 1 when unfinished, 2 after an error that says what to change."""
     args = _parser().parse_args(argv)
     try:
-        args.run(args)
+        return int(args.run(args) or 0)
     except XinpaintError as error:
         print(f"xinpaint: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,13 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"xinpaint {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    fill = commands.add_parser("fill", help="fill a Zarr cube or GeoTIFF into a new Zarr store")
-    fill.add_argument("src", type=Path, help="Zarr store or GeoTIFF")
-    fill.add_argument("dst", type=Path, help="Zarr store to write; must not exist")
-    fill.add_argument("--method", default="convnp", help="see `xinpaint methods` (%(default)s)")
-    fill.add_argument("--weights", help="name or .safetensors file, for a neural method")
-    fill.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps, for a neural method")
-    fill.set_defaults(run=_fill)
+    _add_fill(commands)
 
     score = commands.add_parser("score", help="hide pixels of a cube and score methods on them")
     score.add_argument("src", type=Path, help="Zarr store or GeoTIFF")
@@ -65,17 +58,84 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _fill(args: argparse.Namespace) -> None:
+def _add_fill(commands: Any) -> None:
+    """Add `fill` and the commands that look at what it wrote."""
+    fill = commands.add_parser("fill", help="fill a Zarr cube or GeoTIFF into a new Zarr store")
+    fill.add_argument("src", type=Path, help="Zarr store or GeoTIFF")
+    fill.add_argument("dst", type=Path, help="Zarr store to write; the same command resumes it")
+    fill.add_argument("--method", default="convnp", help="see `xinpaint methods` (%(default)s)")
+    fill.add_argument("--weights", help="name or .safetensors file, for a neural method")
+    fill.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps, for a neural method")
+    fill.add_argument(
+        "--block", type=int, nargs="+", metavar="N", help="pixels of a block: side; y x; dates y x"
+    )
+    fill.add_argument("--workers", type=int, help="processes (threads of one process)")
+    fill.add_argument("--scheduler", metavar="ADDRESS", help="a dask scheduler to send blocks to")
+    fill.add_argument("--retry-failed", action="store_true", help="try failed blocks once more")
+    fill.set_defaults(run=_fill)
+
+    status = commands.add_parser("status", help="count a filled store's blocks; name failed ones")
+    status.add_argument("dst", type=Path)
+    status.set_defaults(run=_status)
+
+    verify = commands.add_parser("verify", help="check that a filled store's blocks are there")
+    verify.add_argument("dst", type=Path)
+    verify.add_argument("--deep", action="store_true", help="read every chunk against its checksum")
+    verify.add_argument("--repair", action="store_true", help="fill damaged blocks again")
+    verify.set_defaults(run=_verify)
+
+
+def _fill(args: argparse.Namespace) -> int:
+    options = {k: v for k in ("weights", "device") if (v := getattr(args, k)) is not None}
+    if args.src.is_file() or not args.src.exists():
+        return _fill_file(args, options)
+    from xinpaint.io.engine import connect
+    from xinpaint.io.job import fill
+
+    block = tuple(args.block) if args.block and len(args.block) > 1 else (args.block or [None])[0]
+    report = fill(
+        args.src,
+        args.dst,
+        args.method,
+        client=connect(args.scheduler) if args.scheduler else None,
+        workers=args.workers,
+        block=block,
+        retry_failed=args.retry_failed,
+        **options,
+    )
+    print(report)
+    print(f"wrote {args.dst}" if report.complete else f"{args.dst} is unfinished")
+    return 0 if report.complete else 1
+
+
+def _fill_file(args: argparse.Namespace, options: dict[str, str]) -> int:
+    """Fill one GeoTIFF as a whole."""
     from xinpaint.cube.inpaint import inpaint
     from xinpaint.io.weights import filler
 
     if args.dst.exists():
         raise DataError(f"{args.dst} exists: choose another path or remove it first")
-    options = {k: v for k in ("weights", "device") if (v := getattr(args, k)) is not None}
     method = filler(args.method, **options)
     filled = inpaint(_open(args.src), method, name=args.method)
     _write(filled, args.dst)
     print(f"wrote {args.dst}")
+    return 0
+
+
+def _status(args: argparse.Namespace) -> int:
+    from xinpaint.io.verify import status
+
+    report = status(args.dst)
+    print(report)
+    return 0 if report.complete else 1
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from xinpaint.io.verify import verify
+
+    verdict = verify(args.dst, deep=args.deep, repair=args.repair)
+    print(verdict)
+    return 0 if verdict.ok else 1
 
 
 def _score(args: argparse.Namespace) -> None:

@@ -31,3 +31,7 @@ class DataError(XinpaintError, OSError):
 
 class TrainingError(XinpaintError, RuntimeError):
     """Training stopped: the message names the last good checkpoint."""
+
+
+class JobError(XinpaintError, RuntimeError):
+    """A fill job that cannot start, go on, or be trusted as it is."""

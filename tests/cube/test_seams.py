@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.cube.fillers import PlaneMean, TimeMean, WindowMean
 from tests.cube.make import make
-from xinpaint.cube import region
+from xinpaint.cube import lazily, region
 from xinpaint.cube.inpaint import inpaint
 from xinpaint.io.weights import filler
 from xinpaint.methods.regression import LocalRegression
@@ -168,3 +168,9 @@ def test_convnp_has_no_seams_in_time(tmp_path: Path) -> None:
     whole = inpaint(ds, method, name="convnp")
     tiled = inpaint(ds.chunk(time=(2, 3), y=(64, 64), x=(65, 75)), method, name="convnp")
     same(tiled.compute(scheduler="synchronous"), whole)
+
+
+def test_many_blocks_name_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazily, "MANY", 3)
+    with pytest.warns(UserWarning, match=r"4 blocks make a large dask graph.*xinpaint\.fill"):
+        inpaint(make(1, 150, 170).chunk(y=75, x=85), FILLERS["window"], name="window")

@@ -77,6 +77,23 @@ def tiles(shape: tuple[int, ...], block: tuple[int, ...], halo: Halo) -> Iterato
         yield Tile(tuple(c for c, _ in corner), tuple(p for _, p in corner))
 
 
+def tile_at(
+    shape: tuple[int, ...], block: tuple[int, ...], halo: Halo, index: tuple[int, ...]
+) -> Tile:
+    """One tile of a regular grid, by its place along ``(t, y, x)``; the others are not made.
+
+    Examples
+    --------
+    >>> tile_at((1, 5, 2), (1, 3, 2), Halo(0, 1, 1), (0, 1, 0)).padded
+    ((0, 1), (2, 5), (0, 2))
+    """
+    core, padded = [], []
+    for size, step, reach, place in zip(shape, block, (halo.t, halo.y, halo.x), index, strict=True):
+        core.append((place * step, min(place * step + step, size)))
+        padded.append(_widen(core[-1], reach, size))
+    return Tile(tuple(core), tuple(padded))
+
+
 def _widen(piece: tuple[int, int], reach: int | None, size: int) -> tuple[int, int]:
     if reach is None:
         return (0, size)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xinpaint.cube import lazily, masking, schema
 from xinpaint.cube.calendar import suited
@@ -66,10 +67,12 @@ def inpaint(
     cube = schema.read(obj, observed=observed, where=where)
     schema.check_new(cube)
     filler = suited(cube, filler)
-    made: dict[Hashable, dict[str, Any]] = {}
+    made: dict[Hashable, dict[str, xr.Variable]] = {}
     for group in cube.groups:
         for layer, arrays in zip(group.layers, _fill_group(group, filler), strict=True):
-            made[layer.name] = {key: _shape_back(data, group) for key, data in arrays.items()}
+            made[layer.name] = {
+                key: as_variable(cube, group, layer.name, data) for key, data in arrays.items()
+            }
     return _label(cube, made, _method_attrs(filler, name))
 
 
@@ -96,7 +99,7 @@ def gaps(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None) -> xr.Dataset
     for group in cube.groups:
         for layer in group.layers:
             seen = _observed(layer)
-            found[layer.name] = _variable(cube, group, layer.name, _shape_back(~seen, group))
+            found[layer.name] = as_variable(cube, group, layer.name, ~seen)
             found[layer.name].attrs = {"long_name": f"missing pixels of {layer.name}"}
     return xr.Dataset(found, coords=cube.dataset.coords)
 
@@ -108,8 +111,8 @@ def _observed(layer: Layer) -> Any:
     return lazily.observed(layer)
 
 
-def _fill_group(group: Group, filler: Filler) -> Sequence[dict[str, Any]]:
-    """Fill the variables of one group; arrays ``[t b y x]``, lazy if any input is."""
+def planned(group: Group, filler: Filler) -> tuple[Plan, list[Any]]:
+    """What every block of a group needs to know, and the masks ``[t b y x]`` that it points at."""
     masks: list[Any] = []
 
     def place(mask: Any | None) -> int | None:
@@ -128,42 +131,49 @@ def _fill_group(group: Group, filler: Filler) -> Sequence[dict[str, Any]]:
         tuple(place(layer.observed) for layer in layers),
         tuple(place(layer.where) for layer in layers),
     )
-    values = [layer.values for layer in layers]
-    if not all(isinstance(array, np.ndarray) for array in (*values, *masks)):
-        return lazily.fill(plan, values, masks, group.days)
+    return plan, masks
+
+
+def fill_arrays(plan: Plan, block: Block) -> list[dict[str, NDArray[Any]]]:
+    """Fill a block into new arrays, `xinpaint.cube.region.outputs` of each variable."""
+    shape = tuple(part.stop - part.start for part in block.core)
     out = [
-        {key: np.empty(array.shape, dtype) for key, dtype in _parts(array, plan).items()}
-        for array in values
+        {
+            key: np.empty((shape[0], array.shape[1], *shape[1:]), dtype)
+            for key, dtype in outputs(array.dtype, plan.has_std).items()
+        }
+        for array in block.values
     ]
-    t, _, y, x = values[0].shape
-    core = (slice(0, t), slice(0, y), slice(0, x))
-    fill_block(plan, Block(values, masks, group.days, (0, 0), core), out)
+    fill_block(plan, block, out)
     return out
 
 
-def _parts(array: Any, plan: Plan) -> dict[str, np.dtype[Any]]:
-    return dict(outputs(array.dtype, plan.has_std))
+def _fill_group(group: Group, filler: Filler) -> Sequence[dict[str, Any]]:
+    """Fill the variables of one group; arrays ``[t b y x]``, lazy if any input is."""
+    plan, masks = planned(group, filler)
+    values = [layer.values for layer in group.layers]
+    if not all(isinstance(array, np.ndarray) for array in (*values, *masks)):
+        return lazily.fill(plan, values, masks, group.days)
+    t, _, y, x = values[0].shape
+    core = (slice(0, t), slice(0, y), slice(0, x))
+    return fill_arrays(plan, Block(values, masks, group.days, (0, 0), core))
 
 
-def _shape_back(data: Any, group: Group) -> Any:
-    """Drop the axes of ``[t b y x]`` that the variable does not have."""
-    return data[tuple(0 if dim is None else slice(None) for dim in group.dims.order)]
+def as_variable(cube: Cube, group: Group, name: Hashable, data: Any) -> xr.Variable:
+    """An array ``[t b y x]`` with the dims of a variable of the cube, in its order."""
+    own = data[tuple(0 if dim is None else slice(None) for dim in group.dims.order)]
+    return xr.Variable(group.dims.present, own).transpose(*cube.dataset[name].dims)
 
 
-def _variable(cube: Cube, group: Group, name: Hashable, data: Any) -> xr.Variable:
-    return xr.Variable(group.dims.present, data).transpose(*cube.dataset[name].dims)
-
-
-def _label(cube: Cube, made: dict[Hashable, dict[str, Any]], attrs: dict[str, str]) -> xr.Dataset:
-    groups = {layer.name: group for group in cube.groups for layer in group.layers}
+def _label(
+    cube: Cube, made: dict[Hashable, dict[str, xr.Variable]], attrs: dict[str, str]
+) -> xr.Dataset:
     variables: dict[Hashable, xr.Variable] = {}
     for name, old in cube.dataset.data_vars.items():
         if name not in made:
             variables[name] = old.variable.copy(deep=False)
             continue
-        arrays = {
-            key: _variable(cube, groups[name], name, data) for key, data in made[name].items()
-        }
+        arrays = made[name]
         extra = [f"{name}_{key}" for key in ("std", "provenance") if key in arrays]
         band = arrays["values"]
         band.attrs, band.encoding = dict(old.attrs), dict(old.encoding)

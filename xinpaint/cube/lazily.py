@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -19,6 +20,9 @@ from xinpaint.cube.schema import Layer
 # dask's functions carry no types: `Array` says what a value is, mypy cannot check it.
 da: Any = dask.array
 Array: TypeAlias = Any
+#: Above so many blocks a graph is more burden than help.
+MANY = 20_000
+
 Chunks = tuple[tuple[int, ...], ...]
 
 
@@ -56,6 +60,7 @@ def fill(
     lazy = next(array for array in (*values, *masks) if not isinstance(array, np.ndarray))
     halo = (plan.halo.t, 0, plan.halo.y, plan.halo.x)
     chunks = _merge(lazy.chunks, lazy.shape, halo)
+    _warn_of_many(chunks)
     arrays = [_rechunk(array, chunks) for array in (*values, *masks)]
     depth = {
         axis: 0 if reach is None or len(chunks[axis]) == 1 else reach
@@ -116,6 +121,16 @@ def _rechunk(array: Any, chunks: Chunks) -> Array:
     if isinstance(array, np.ndarray):
         return da.from_array(array, chunks=wanted)
     return array.rechunk(wanted)
+
+
+def _warn_of_many(chunks: Chunks) -> None:
+    count = math.prod(len(sizes) for sizes in chunks)
+    if count > MANY:
+        warnings.warn(
+            f"{count:,} blocks make a large dask graph, slow to build and to schedule; use larger "
+            "chunks, or xinpaint.fill(src, dst, ...), which needs no graph and can be resumed",
+            stacklevel=5,
+        )
 
 
 def _merge(chunks: Chunks, shape: tuple[int, ...], halo: tuple[int | None, ...]) -> Chunks:

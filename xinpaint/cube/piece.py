@@ -1,0 +1,91 @@
+"""One piece of a cube at a time, for whoever cannot hold the graph of all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from dask.base import compute
+from numpy.typing import NDArray
+
+from xinpaint.core.tiling import Halo, Tile
+from xinpaint.cube import schema
+from xinpaint.cube.inpaint import as_variable, fill_arrays, planned
+from xinpaint.cube.region import Block, Plan
+from xinpaint.cube.schema import Group
+from xinpaint.errors import DataError
+from xinpaint.methods.base import Filler
+
+
+def reach(filler: Filler) -> Halo:
+    """How far around a piece to read: the method's halo, and what surrounds a gap."""
+    return Plan(filler, (), (), ()).halo
+
+
+def fill_piece(
+    piece: xr.Dataset, filler: Filler, *, days: Sequence[NDArray[np.float64]], tile: Tile
+) -> dict[Hashable, xr.Variable]:
+    """Fill one piece of a cube, with the same answer as `xinpaint.cube.inpaint.inpaint` of it all.
+
+    Parameters
+    ----------
+    piece : Dataset
+        The part ``tile.read`` of the cube, dask-backed; each variable is read once.
+    filler : Filler
+        Suited to the whole cube.
+    days : sequence of float64 ``[t]``
+        Days of each group of the *whole* cube, in the order of `xinpaint.cube.schema.read`.
+    tile : Tile
+        Along (time, y, x) of the whole cube.
+
+    Returns
+    -------
+    dict of str to Variable
+        ``<band>``, ``<band>_provenance`` and, where the method has one, ``<band>_std`` of
+        ``tile.core``; no attrs. Variables without a time dim come with the first dates only.
+
+    Raises
+    ------
+    DataError
+        Where the source cannot be read; names the variable.
+    """
+    cube = schema.read(piece)
+    made: dict[Hashable, xr.Variable] = {}
+    for group, all_days in zip(cube.groups, days, strict=True):
+        times, inner = tile.read[0], tile.trim
+        if group.dims.time is None:
+            if tile.core[0][0] > 0:
+                continue
+            times = slice(0, 1)
+            inner = (slice(0, 1), *inner[1:])
+        plan, masks = planned(group, filler)
+        values, masks = _load(group, masks)
+        origin = (tile.padded[1][0], tile.padded[2][0])
+        block = Block(values, masks, all_days[times], origin, (inner[0], inner[1], inner[2]))
+        for layer, arrays in zip(group.layers, fill_arrays(plan, block), strict=True):
+            for key, data in arrays.items():
+                name = layer.name if key == "values" else f"{layer.name}_{key}"
+                made[name] = as_variable(cube, group, layer.name, data)
+    return made
+
+
+def _load(group: Group, masks: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Compute values and masks together, so that a shared quality band is read once."""
+    values = [layer.values for layer in group.layers]
+    try:
+        loaded = compute(*values, *masks, scheduler="synchronous")
+    except Exception as error:
+        bad = [layer.name for layer in group.layers if not _readable(layer.values)]
+        what = ", ".join(repr(name) for name in bad) or "the quality variable"
+        raise DataError(f"cannot read {what}: {type(error).__name__}: {error}") from error
+    return list(loaded[: len(values)]), list(loaded[len(values) :])
+
+
+def _readable(array: Any) -> bool:
+    try:
+        compute(array, scheduler="synchronous")
+    except Exception:  # whatever it was, the first reading has told
+        return False
+    return True

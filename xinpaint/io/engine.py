@@ -1,0 +1,148 @@
+"""Where blocks run: threads here, processes here, or a dask cluster; one future a block."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any, Protocol
+
+from xinpaint.errors import JobError
+from xinpaint.io.jobspec import Job
+from xinpaint.io.work import Index, Outcome, run_block
+
+
+class Engine(Protocol):
+    """Runs blocks; `window` of them are under way at once."""
+
+    @property
+    def window(self) -> int:
+        """How many blocks to have under way."""
+        ...
+
+    def submit(self, job: Job, index: Index) -> Any:
+        """Start a block; a future of its Outcome."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the workers; blocks that have not begun are dropped."""
+        ...
+
+
+def engine(client: Any, workers: int | None, blocks: int) -> Engine:
+    """The engine for what the user has: a dask client, a number of processes, or nothing.
+
+    Raises
+    ------
+    JobError
+        Where `workers` is no number of processes.
+    """
+    if client is not None:
+        return Cluster(client)
+    if workers is None:
+        return Threads(min(cpus(), max(blocks, 1)))
+    if int(workers) != workers or workers < 1:
+        raise JobError(f"workers={workers!r}: give a number of processes, at least 1")
+    return Processes(workers)
+
+
+def cpus() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Threads:
+    """Threads of this process: one net, its inference one block at a time, reading beside it."""
+
+    def __init__(self, count: int) -> None:
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="xinpaint")
+        self.window = 2 * count
+
+    def submit(self, job: Job, index: Index) -> Future[Outcome]:
+        """See `Engine`."""
+        return self._pool.submit(run_block, job, index)
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+class Processes:
+    """Processes of this machine; a pool that a dying worker broke is made anew."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool = self._made()
+        self.window = 2 * count
+
+    def _made(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._count,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(max(1, cpus() // self._count),),
+        )
+
+    def submit(self, job: Job, index: Index) -> Future[Outcome]:
+        """See `Engine`."""
+        try:
+            return self._pool.submit(run_block, job, index)
+        except BrokenExecutor:
+            self._pool.shutdown(wait=False)
+            self._pool = self._made()
+            return self._pool.submit(run_block, job, index)
+
+    def close(self) -> None:
+        """See `Engine`."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+class Cluster:
+    """Workers of a dask client."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.window = max(4, 2 * sum(client.nthreads().values()))
+
+    def submit(self, job: Job, index: Index) -> Any:
+        """See `Engine`."""
+        return self._client.submit(run_block, job, index, pure=False)
+
+    def close(self) -> None:
+        """See `Engine`."""
+
+
+def connect(address: str) -> Any:
+    """A dask client of a running scheduler.
+
+    Raises
+    ------
+    JobError
+        Where it does not answer, or distributed is not installed.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise JobError("a scheduler needs dask's distributed: pip install distributed") from error
+    try:
+        client: Any = Client
+        return client(address)
+    except (OSError, ValueError) as error:
+        raise JobError(f"no dask scheduler answers at {address}: {error}") from error
+
+
+def _begin(threads: int) -> None:
+    """Start a worker process: its share of the processors, and no life after its driver."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, str(threads))
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: Any) -> None:
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,165 @@
+"""Fill a cube of any size, block by block, into a store that survives being killed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xinpaint.errors import JobError
+from xinpaint.io import source, work
+from xinpaint.io.drive import Driver
+from xinpaint.io.engine import cpus, engine
+from xinpaint.io.jobspec import Asked, Job, plan
+from xinpaint.io.lock import locked
+from xinpaint.io.report import Report
+from xinpaint.io.store import FAILED, STATUS, WORDS, Ledger, check_place, create, differences
+from xinpaint.methods.base import Filler
+
+Place = str | os.PathLike[str]
+
+
+def fill(
+    src: Place,
+    dst: Place,
+    method: str | Filler = "convnp",
+    *,
+    client: Any = None,
+    workers: int | None = None,
+    block: Asked = None,
+    retry_failed: bool = False,
+    dry_run: bool = False,
+    **options: Any,
+) -> Report:
+    """Fill a Zarr cube into a new Zarr store; the same call again goes on where it stopped.
+
+    The answer is that of the accessor, ``ds.inpaint.<method>()``. Each block is read from the
+    source, filled and written by itself, so neither a graph nor memory grows with the cube. A
+    block that fails is recorded with its cause, and the others go on.
+
+    Parameters
+    ----------
+    src : str or path
+        Zarr store (or a URL that xarray opens), one variable a band.
+    dst : str or path
+        Folder to write, Zarr v3; new, or begun by the same call.
+    method : str or Filler
+        A method's name, or a filler of your own (picklable).
+    client : distributed.Client, optional
+        A dask cluster whose workers see `src` and `dst` under the same names.
+    workers : int, optional
+        So many processes of this machine; without it, threads of this process. A script that asks
+        for processes needs the usual ``if __name__ == "__main__":``.
+    block : int, (y, x) or (dates, y, x), optional
+        Pixels of a block; by default whole source chunks of at least 512 pixels and 8 dates, and
+        four times what the method looks around.
+    retry_failed : bool
+        Try the blocks that failed before once more.
+    dry_run : bool
+        Write nothing; time one block and say what to expect.
+    **options
+        The method's own, such as ``weights`` or ``device``; and ``progress=False`` for no bar.
+
+    Returns
+    -------
+    Report
+        Blocks by status, failures with causes, seconds, rates.
+
+    Raises
+    ------
+    JobError
+        Where the output is not ours, is being filled, or was begun with other settings.
+    DataError, MethodError, SchemaError, WeightsError, DeviceError
+        Where source, method or weights do not fit; nothing is written then.
+
+    Examples
+    --------
+    >>> report = xinpaint.fill("cube.zarr", "filled.zarr", workers=4)  # doctest: +SKIP
+    """
+    progress = bool(options.pop("progress", True))
+    given = [os.fspath(place) for place in (src, dst)]
+    paths = [p if "://" in p else str(Path(p).resolve()) for p in given]
+    check_place(*paths)
+    job, head, filler = plan(paths[0], paths[1], method, options, block)
+    if dry_run:
+        return _estimate(job, head, workers)
+    if not Path(job.dst).exists():
+        create(job, head, filler)
+    with locked(Path(job.dst) / STATUS / "lock"):
+        ledger = Ledger(job.dst)
+        _same_job(job, ledger)
+        return _run(job, ledger, (client, workers), retry_failed=retry_failed, progress=progress)
+
+
+def _same_job(job: Job, ledger: Ledger) -> None:
+    if found := differences(job, ledger):
+        told = "; ".join(
+            f"{key}: {there!r} there, {here!r} now" for key, (there, here) in found.items()
+        )
+        raise JobError(
+            f"{job.dst} exists: choose another path, or ask for what it was begun with. "
+            f"Different: {told}"
+        )
+
+
+def _run(
+    job: Job, ledger: Ledger, where: tuple[Any, int | None], *, retry_failed: bool, progress: bool
+) -> Report:
+    """Do what is left under the lock, and say how it went."""
+    from tqdm.auto import tqdm
+
+    begun = time.monotonic()
+    if retry_failed:
+        ledger.reset(ledger.status == FAILED)
+    driver = None
+    if not ledger.finished:
+        ledger.sweep()
+        left = ledger.counts()["pending"]
+        size = ledger.status.size
+        patience = 0.5 if sys.stderr.isatty() else 10.0
+        workers = engine(*where, left)
+        with tqdm(
+            total=size,
+            initial=size - left,
+            unit="block",
+            mininterval=patience,
+            disable=not progress,
+        ) as bar:
+            driver = Driver(job, ledger, workers, bar)
+            try:
+                driver.run()
+            finally:
+                workers.close()
+    ledger.mark(complete=ledger.finished)
+    seconds = time.monotonic() - begun
+    done, pixels = (driver.blocks, driver.pixels) if driver else (0, 0)
+    return Report(ledger.counts(), dict(ledger.failures), seconds, done, pixels)
+
+
+def _estimate(job: Job, head: xr.Dataset, workers: int | None) -> Report:
+    """Time the middle block, without writing it."""
+    opened = work.opened_here(job, store=False)
+    t, y, x = job.counts
+    tile = job.tile((t // 2, y // 2, x // 2))
+    begun = time.monotonic()
+    made = work.fill_here(opened, tile)
+    seconds = time.monotonic() - begun
+    written = sum(variable.nbytes for variable in made.values())
+    area = float(np.prod([b - a for a, b in tile.core]))
+    around = float(np.prod([b - a for a, b in tile.padded]))
+    whole = float(np.prod(job.shape))
+    bands = source.gridded(head, opened.cube)
+    per_pixel = sum(head.variables[name].dtype.itemsize for name in bands)
+    blocks = int(np.prod(job.counts))
+    told = {
+        "bytes": written * whole / area,
+        "memory": per_pixel * around + 2 * written,
+        "seconds": seconds * blocks / min(workers or cpus(), blocks),
+    }
+    counts = dict.fromkeys(WORDS, 0) | {"pending": blocks}
+    return Report(counts, estimate=told)

@@ -1,0 +1,210 @@
+"""What a fill job is: its blocks, and everything that decides a byte of its output."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from dask.base import tokenize
+
+from xinpaint.core.tiling import Halo, Tile, tile_at
+from xinpaint.cube import schema
+from xinpaint.cube.calendar import suited
+from xinpaint.cube.masking import Dims
+from xinpaint.cube.piece import reach
+from xinpaint.errors import JobError, WeightsError
+from xinpaint.io import source
+from xinpaint.io.weights import filler as ready
+from xinpaint.methods.base import Filler
+from xinpaint.version import __version__
+
+#: What `block=` may be: a side; (y, x); (dates, y, x).
+Asked = int | tuple[int, ...] | None
+#: Least side and dates of a block that nobody chose.
+SIDE, DATES = 512, 8
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """All that a worker needs; small and picklable. Weights travel as name and sha256.
+
+    Parameters
+    ----------
+    src, dst : str
+        Zarr stores, seen alike by every worker.
+    method : str or Filler
+    options : mapping
+        The method's own.
+    weights : str
+        sha256 of the weights; empty for a method without.
+    shape, block : (int, int, int)
+        Of the cube and of a block, along (time, y, x).
+    halo : Halo
+        What is read around a block.
+    told : mapping
+        Everything that decides the output, as JSON values; a resumed job must say the same.
+    """
+
+    src: str
+    dst: str
+    method: str | Filler
+    options: Mapping[str, Any]
+    weights: str
+    shape: tuple[int, int, int]
+    block: tuple[int, int, int]
+    halo: Halo
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The sha256 of what the job says of itself."""
+        return source.digest(self.told)
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Blocks along (time, y, x)."""
+        t, y, x = (math.ceil(n / step) for n, step in zip(self.shape, self.block, strict=True))
+        return t, y, x
+
+    def tile(self, index: tuple[int, int, int]) -> Tile:
+        """What is read and written for a block."""
+        return tile_at(self.shape, self.block, self.halo, index)
+
+    def filler(self, cube: schema.Cube) -> Filler:
+        """The method, made in this process and suited to the whole cube.
+
+        Raises
+        ------
+        WeightsError
+            Where the weights here are not those of the job.
+        """
+        made = self.method
+        if isinstance(made, str):
+            made = ready(made, **self.options)
+        if weights_of(made) != self.weights:
+            raise WeightsError(
+                f"the weights of {self.method!r} here have sha256 {weights_of(made)[:12]}…, the "
+                f"job's {self.weights[:12]}…; give every worker the same file"
+            )
+        return suited(cube, made)
+
+
+def weights_of(filler: Filler) -> str:
+    """The sha256 of a filler's weights; empty where it has none."""
+    return str((getattr(filler, "attrs", None) or {}).get("xinpaint_weights_sha256", ""))
+
+
+def name_of(method: str | Filler) -> str:
+    """The method's name for attrs."""
+    return method if isinstance(method, str) else type(method).__name__
+
+
+def plan(
+    src: str, dst: str, method: str | Filler, options: Mapping[str, Any], block: Asked
+) -> tuple[Job, xr.Dataset, Filler]:
+    """Describe a job; reads the source's metadata and coordinates only.
+
+    Returns
+    -------
+    Job, Dataset, Filler
+        The job, the source's header, the method suited to it.
+
+    Raises
+    ------
+    DataError, JobError, MethodError, SchemaError, WeightsError
+    """
+    options = {key: _plain(key, value) for key, value in options.items()}
+    if not isinstance(method, str) and options:
+        raise JobError(f"options {sorted(options)} belong to a method's name, not to a filler")
+    filler = ready(method, **options) if isinstance(method, str) else method
+    raw = source.open_source(src)
+    head = source.header(raw)
+    cube = schema.read(head)
+    schema.check_new(cube)
+    filler = suited(cube, filler)
+    halo = reach(filler)
+    shape = _shape(head, cube)
+    sides = _block(shape, halo, _band_chunk(raw, cube), block)
+    named = {"token": tokenize(method)} if not isinstance(method, str) else options
+    told = {
+        "method": name_of(method),
+        "options": {key: value for key, value in named.items() if key != "weights"},
+        "weights": weights_of(filler),
+        "version": __version__,
+        "shape": list(shape),
+        "block": list(sides),
+        "halo": [halo.t, halo.y, halo.x],
+        "dims": _dims(cube),
+        **source.identity(raw),
+    }
+    job = Job(src, dst, method, options, weights_of(filler), shape, sides, halo, told)
+    return job, head, filler
+
+
+def chunks_of(job: Job, raw: xr.Dataset, dims: Dims, name: Hashable) -> tuple[int, ...]:
+    """Output chunk of a variable: the source's where a block is whole chunks of it, else the block.
+
+    ``<band>_std`` and ``<band>_provenance`` are asked for by the band's name.
+    """
+    own = source.chunk_of(raw, name)
+    sides = dict(zip((dims.time, dims.y, dims.x), job.block, strict=True))
+    made = []
+    for dim, size in zip(raw[name].dims, raw[name].shape, strict=True):
+        side = min(sides.get(dim, size), size)
+        fits = dim not in sides or side == size or side % own[dim] == 0
+        made.append(min(own[dim], side) if fits else side)
+    return tuple(made)
+
+
+def _plain(key: str, value: Any) -> Any:
+    """A path as an absolute string, so that it means the same elsewhere."""
+    is_file = key == "weights" and isinstance(value, str) and Path(value).is_file()
+    return str(Path(value).resolve()) if is_file or isinstance(value, os.PathLike) else value
+
+
+def _shape(head: xr.Dataset, cube: schema.Cube) -> tuple[int, int, int]:
+    dims = max((group.dims for group in cube.groups), key=lambda d: d.time is not None)
+    t = 1 if dims.time is None else head.sizes[dims.time]
+    return t, head.sizes[dims.y], head.sizes[dims.x]
+
+
+def _dims(cube: schema.Cube) -> list[str]:
+    dims = max((group.dims for group in cube.groups), key=lambda d: d.time is not None)
+    return [str(dims.time), str(dims.y), str(dims.x)]
+
+
+def _band_chunk(raw: xr.Dataset, cube: schema.Cube) -> tuple[int, int, int]:
+    group = max(cube.groups, key=lambda g: g.dims.time is not None)
+    own = source.chunk_of(raw, group.layers[0].name)
+    dims = group.dims
+    return (1 if dims.time is None else own[dims.time], own[dims.y], own[dims.x])
+
+
+def _block(
+    shape: tuple[int, int, int], halo: Halo, chunk: tuple[int, int, int], asked: Asked
+) -> tuple[int, int, int]:
+    """The block asked for, or whole source chunks wide enough that the halo costs little."""
+    if isinstance(asked, int):
+        asked = (asked, asked)
+    if asked is not None and (len(asked) not in (2, 3) or min(asked) < 1):
+        raise JobError(f"block={asked}: give a side, (y, x) or (dates, y, x) in pixels")
+    wanted: tuple[int | None, ...] = (None,) * 3
+    if asked is not None:
+        wanted = asked if len(asked) == 3 else (None, *asked)
+    sides = []
+    axes = zip("tyx", shape, (halo.t, halo.y, halo.x), chunk, wanted, strict=True)
+    for axis, size, far, own, wish in axes:
+        if far is None and wish is not None and wish < size:
+            raise JobError(
+                f"block={asked}, but the method looks along the whole of {axis} ({size}): give "
+                "it a finite reach where it has that option, or leave block= out"
+            )
+        least = max(DATES if axis == "t" else SIDE, 4 * (far or 0))
+        side = wish or (size if far is None else math.ceil(least / own) * own)
+        sides.append(min(side, size))
+    return sides[0], sides[1], sides[2]

@@ -1,0 +1,71 @@
+"""What a fill job says of itself when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Report:
+    """The state of a store, and what the last run did for it.
+
+    Parameters
+    ----------
+    blocks : mapping of str to int
+        Blocks by status: pending, filled, copied (no gap in them), empty (nothing in them), failed.
+    failures : mapping of str to str
+        Cause by block; a block's name is its place along time, y and x, such as ``0/3/5``.
+    seconds : float
+        How long the run took.
+    done : int
+        Blocks that it finished or gave up.
+    pixels : int
+        Pixels that it filled, counted in each band.
+    estimate : mapping of str to float
+        Of a dry run: ``bytes`` of output before compression, ``memory`` in bytes a worker,
+        ``seconds`` for all pending blocks, from one that was timed.
+    """
+
+    blocks: Mapping[str, int]
+    failures: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    done: int = 0
+    pixels: int = 0
+    estimate: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every block is done."""
+        return not (self.blocks["pending"] or self.blocks["failed"])
+
+    @property
+    def blocks_per_second(self) -> float:
+        """Of this run."""
+        return self.done / self.seconds if self.seconds else 0.0
+
+    @property
+    def pixels_per_second(self) -> float:
+        """Filled pixels a second of this run."""
+        return self.pixels / self.seconds if self.seconds else 0.0
+
+    def __str__(self) -> str:
+        """A few lines for people."""
+        counts = ", ".join(f"{count:,} {word}" for word, count in self.blocks.items() if count)
+        lines = [f"{sum(self.blocks.values()):,} blocks: {counts}"]
+        if self.estimate:
+            told = self.estimate
+            lines.append(
+                f"about {told['seconds']:,.0f} s, {told['bytes'] / 1e6:,.1f} MB before "
+                f"compression, {told['memory'] / 1e6:,.1f} MB a worker beside the net"
+            )
+        if self.done:
+            lines.append(
+                f"{self.done:,} blocks in {self.seconds:,.1f} s: {self.blocks_per_second:,.2f} "
+                f"blocks/s, {self.pixels_per_second / 1e6:,.3f} M filled pixels/s"
+            )
+        shown = list(self.failures.items())[:10]
+        lines += [f"block {name} failed: {cause}" for name, cause in shown]
+        if len(self.failures) > len(shown):
+            lines.append(f"... and {len(self.failures) - len(shown):,} more failed blocks")
+        return "\n".join(lines)

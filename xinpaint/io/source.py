@@ -1,0 +1,102 @@
+"""The source of a fill job: opened anywhere by path, described without reading a pixel."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from xinpaint.cube.schema import Cube
+from xinpaint.errors import DataError
+
+#: Encoding that says how values are packed, not how bytes are stored.
+_STORAGE = (
+    *("chunks", "preferred_chunks", "shards", "compressor", "compressors", "filters"),
+    *("serializer", "source", "original_shape", "object_codec"),
+)
+
+
+def open_source(src: str) -> xr.Dataset:
+    """Open a Zarr store; nothing is read but what describes it.
+
+    Raises
+    ------
+    DataError
+        Where there is no Zarr store.
+    """
+    if "://" not in src and not Path(src).exists():
+        raise DataError(f"{src} is not there: give a Zarr store")
+    try:
+        opened: xr.Dataset = xr.open_zarr(src, decode_coords="all", chunks=None)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{src} does not open as Zarr: {error}") from error
+    return opened
+
+
+def header(raw: xr.Dataset) -> xr.Dataset:
+    """The same cube with stand-ins of one chunk for what may be large; costs nothing to fill."""
+    made = raw.copy()
+    for name, variable in raw.variables.items():
+        if name in raw.indexes or variable.ndim < 2:
+            continue
+        blank: Any = da
+        data = blank.zeros(variable.shape, chunks=variable.shape, dtype=variable.dtype)
+        stand_in = xr.Variable(variable.dims, data, variable.attrs, variable.encoding)
+        made = (
+            made.assign_coords({name: stand_in})
+            if name in raw.coords
+            else made.assign({name: stand_in})
+        )
+    return made
+
+
+def gridded(names: xr.Dataset, cube: Cube) -> list[Hashable]:
+    """Names of the variables that have both y and x, so are written block by block."""
+    dims = cube.groups[0].dims
+    return [name for name, v in names.variables.items() if {dims.y, dims.x} <= set(v.dims)]
+
+
+def packing(variable: xr.Variable) -> dict[str, Any]:
+    """A variable's encoding without chunks and codecs."""
+    return {key: value for key, value in variable.encoding.items() if key not in _STORAGE}
+
+
+def chunk_of(raw: xr.Dataset, name: Hashable) -> dict[Hashable, int]:
+    """The chunk of a variable by dim; the whole size where the source says nothing."""
+    variable = raw.variables[name]
+    return dict(zip(variable.dims, variable.encoding.get("chunks") or variable.shape, strict=True))
+
+
+def identity(raw: xr.Dataset) -> dict[str, str]:
+    """Hashes of the grid (coordinates) and of the source (what its variables are).
+
+    Pixels are not looked at: a source whose values changed in place is taken for the same.
+    """
+    grid = hashlib.sha256()
+    for name in sorted(raw.coords, key=str):
+        variable = raw.variables[name]
+        grid.update(json.dumps([str(name), _told(variable)], default=str).encode())
+        if variable.ndim < 2:
+            values = np.asarray(variable.values)
+            plain = values if values.dtype.kind != "O" else np.asarray(values, str)
+            grid.update(np.ascontiguousarray(plain).tobytes())
+    told = {str(name): _told(variable.variable) for name, variable in raw.data_vars.items()}
+    return {"grid": grid.hexdigest(), "source": digest(told)}
+
+
+def digest(told: Any) -> str:
+    """The sha256 of anything JSON can say, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _told(variable: xr.Variable) -> list[Any]:
+    attrs = {str(key): str(value) for key, value in variable.attrs.items()}
+    packed = {str(key): str(value) for key, value in packing(variable).items()}
+    dims = [str(dim) for dim in variable.dims]
+    return [dims, list(variable.shape), str(variable.dtype), attrs, packed]
