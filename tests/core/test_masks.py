@@ -58,7 +58,7 @@ def slow_surrounded(context, reach):
                 context[y, max(0, x - r) : x].any(),
                 context[y, x + 1 : x + 1 + r].any(),
             )
-            out[y, x] = (sides[0] and sides[1]) or (sides[2] and sides[3])
+            out[y, x] = sum(sides) >= 3
     return out
 
 
@@ -76,10 +76,17 @@ def test_the_land_beside_a_slanting_swath_stays_outside():
     assert not (masks.surrounded(swath, 64) & ~swath).any()
 
 
-def test_a_stripe_across_the_whole_image_is_surrounded():
+def test_a_stripe_across_the_whole_image_lies_between():
     rows = np.ones((64, 64), bool)
     rows[20:25] = rows[40:42] = False
     for seen in (rows, rows.T):
-        assert masks.surrounded(seen, 64).all(axis=None, where=~seen)
+        assert masks.between(seen, 64).all(axis=None, where=~seen)
+        assert not masks.surrounded(seen, 64)[~seen].any()
     rows[:3] = False
-    assert not masks.surrounded(rows, 64)[:3].any()
+    assert not masks.between(rows, 64)[:3].any()
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12)), st.data())
+def test_what_is_surrounded_lies_between(context, data):
+    reach = data.draw(st.none() | st.integers(1, 6))
+    assert not (masks.surrounded(context, reach) & ~masks.between(context, reach)).any()

@@ -308,3 +308,13 @@ def test_the_std_of_an_undecoded_cube_is_decoded_with_it(tmp_path: Path) -> None
     np.testing.assert_allclose(made.red_std, raw.red_std.values * 1e-4, rtol=1e-5)
     decoded = raw.red.values[filled] * 1e-4 - 0.1
     np.testing.assert_allclose(made.red.values[filled], decoded, rtol=1e-4)
+
+
+def test_stripes_across_the_whole_image_are_filled() -> None:
+    values = np.random.default_rng(0).normal(2000, 50, (128, 128)).astype("f4")
+    values[10::16] = np.nan
+    values[11::16] = np.nan
+    for data in (values, values.T):
+        ds = xr.Dataset({"red": (("y", "x"), data)})
+        made = inpaint(ds, WindowMean(5), name="w")
+        assert (made.red_provenance.values[np.isnan(data)] == 2).all()

@@ -124,11 +124,10 @@ def transplant(bank: NDArray[np.bool_], shape: tuple[int, int], *, seed: int) ->
 
 
 def surrounded(context: NDArray[np.bool_], reach: int | None = None) -> NDArray[np.bool_]:
-    """Pixels with context within `reach` on two opposite sides, as any with three sides have.
+    """Pixels with context within `reach` on at least three of their four sides.
 
-    A side is the row or column from the pixel outwards. So a pixel in a stripe (even one that
-    crosses the whole image) or under a cloud is surrounded, and the empty land beside a swath is
-    not.
+    A side is the row or column from the pixel outwards. So a pixel in a stripe or under a cloud
+    is surrounded, and the empty land beside a swath is not.
 
     Parameters
     ----------
@@ -142,12 +141,25 @@ def surrounded(context: NDArray[np.bool_], reach: int | None = None) -> NDArray[
     bool ``[... y x]``
         Context itself included where it is surrounded.
     """
-    between = np.zeros(context.shape, np.bool_)
+    return np.asarray(np.sum(_sides(context, reach), axis=0, dtype=np.uint8) >= 3, np.bool_)
+
+
+def between(context: NDArray[np.bool_], reach: int | None = None) -> NDArray[np.bool_]:
+    """Pixels with context within `reach` on two opposite sides, as in a stripe across an image.
+
+    Parameters and return as of `surrounded`, whose pixels are all among these.
+    """
+    left, right, above, below = _sides(context, reach)
+    return (left & right) | (above & below)
+
+
+def _sides(context: NDArray[np.bool_], reach: int | None) -> list[NDArray[np.bool_]]:
+    """Whether context is near on the left, the right, above and below."""
+    sides = []
     for axis in (-1, -2):
-        before = _near(context, axis, reach)
-        after = np.flip(_near(np.flip(context, axis), axis, reach), axis)
-        between |= before & after
-    return between
+        sides.append(_near(context, axis, reach))
+        sides.append(np.flip(_near(np.flip(context, axis), axis, reach), axis))
+    return sides
 
 
 def _near(seen: NDArray[np.bool_], axis: int, reach: int | None) -> NDArray[np.bool_]:

@@ -47,8 +47,9 @@ def inpaint(
         fmask) decides, beside nodata and NaN, which are always missing.
     where : bool DataArray, Dataset or bool, optional
         Which missing pixels to fill. By default those that context surrounds: observed pixels
-        within 64 pixels (anywhere, for methods that use the whole plane) on two opposite sides,
-        or, for methods that use all of time, on another date.
+        within 64 pixels (anywhere, for methods that use the whole plane) on three of the four
+        sides or, in more than a thin line, on two opposite ones; or, for methods that use all of
+        time, on another date.
 
     Returns
     -------

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from xinpaint.core import masks
 from xinpaint.core.task import NOT_FILLED, Fill, Task, compose
@@ -18,6 +19,8 @@ from xinpaint.methods.base import Filler
 
 #: How far context may be from a missing pixel that is filled, in pixels.
 REACH = 64
+#: Between two sides only, what is at most so wide is left alone, in pixels.
+WHISKER = 4
 #: Side of the tiles that a large block is worked through in, in pixels: larger ones leave the
 #: processor's caches, smaller ones are mostly halo.
 SIDE = 512
@@ -181,10 +184,19 @@ def _task(plan: Plan, block: Block, tile: Tile) -> Task:
 
 def _in_reach(plan: Plan, context: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels that context surrounds; for a method of the whole time axis, all ever seen."""
+    reach = None if plan.reach is None else max(plan.reach - WHISKER, 0)
     near = masks.surrounded(context, plan.reach)
+    near |= _shaved(context, masks.between(context, reach))
     if plan.filler.halo.t is None:
         near |= context.any(axis=0)
     return near
+
+
+def _shaved(context: NDArray[np.bool_], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Without the whiskers that join lone observed pixels, as between two clouds."""
+    square = np.ones((1, 1, WHISKER + 1, WHISKER + 1), bool)
+    whole = ndimage.binary_erosion(context | near, square, border_value=1)
+    return np.asarray(near & ndimage.binary_dilation(whole, square), np.bool_)
 
 
 def _answer(filler: Filler, task: Task) -> Fill:
