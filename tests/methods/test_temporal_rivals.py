@@ -260,3 +260,18 @@ def test_options_that_make_no_sense_are_refused(name: str, options: dict[str, ob
     (option,) = options
     with pytest.raises(MethodError, match=rf"{name}\({option}="):
         METHODS[name](**options)
+
+
+@pytest.mark.parametrize("method", [NSPI(), Histogram()])
+def test_one_band_missing_far_away_changes_nothing(method: NSPI | Histogram) -> None:
+    rng = np.random.default_rng(4)
+    values = rng.normal(1000, 50, (2, 3, 40, 120)).astype(np.float32)
+    context = np.ones(values.shape, bool)
+    context[0, :, 14:17] = False
+    target = ~context
+    other = context.copy()
+    other[0, 1, 3, 115] = False  # bands no longer share their gaps, but not within reach
+    days = np.array([0.0, 16.0])
+    one = method.fill(Task(values, context, target, days)).mean
+    two = method.fill(Task(values, other, target, days)).mean
+    np.testing.assert_allclose(one[..., :80], two[..., :80], rtol=1e-6)

@@ -232,11 +232,14 @@ class _Weights:
         weight /= np.add.reduceat(weight, starts)[self.row]
         now = here[chosen]
         change = now - there[chosen]
-        moved = np.add.reduceat(np.sqrt(np.mean(change**2, axis=1)), starts) / count
+        # band by band: which bands are answered together depends on gaps far away
+        moved = np.add.reduceat(np.abs(change), starts) / count[:, None]
+        strange = np.abs(there[chosen] - there[places][self.row])
+        strange = np.add.reduceat(strange, starts) / count[:, None]
         in_space = np.add.reduceat(weight[:, None] * now, starts)
         in_time = there[places] + np.add.reduceat(weight[:, None] * change, starts)
-        both = alien + moved
-        share = np.where(both > 0, moved / np.where(both > 0, both, 1.0), 0.5)[:, None]
+        both = strange + moved
+        share = np.where(both > 0, moved / np.where(both > 0, both, 1.0), 0.5)
         return share * in_space + (1 - share) * in_time
 
 
