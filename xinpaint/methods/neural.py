@@ -119,7 +119,7 @@ class NeuralFiller:
             net = self.source.net(device)
             with _lock(device):
                 for date in range(task.shape[0]):
-                    if task.target[date].any():
+                    if task.target[date].any() and task.context[date].any():
                         others = nearest(task.days, date, self.halo.t or 0, self.max_days)
                         told = [k for k in sorted(others) if task.context[k].any()]
                         mean[date], std[date] = _answer(net, task, date, told, device)
