@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from xinpaint.errors import RecipeError, TrainingError
 from xinpaint.io.weights import find, save
+from xinpaint.nets.convnp import ConvNP
 from xinpaint.nets.table import NETS
 from xinpaint.train.data import Batch, Image, data_folder, read_images, read_masks, sample
 from xinpaint.train.evaluate import (
@@ -169,8 +170,11 @@ def _start(plan: Recipe, device: str) -> State:
     net, average = NETS[plan.net](**plan.numbers), NETS[plan.net](**plan.numbers)
     if plan.start:
         begun = find(plan.start).net("cpu")
-        part = net if type(begun) is type(net) else net.get_submodule("spatial")
-        part.load_state_dict(begun.state_dict())
+        if isinstance(net, ConvNP) and isinstance(begun, ConvNP):
+            net.adopt(begun)
+        else:
+            part = net if type(begun) is type(net) else net.get_submodule("spatial")
+            part.load_state_dict(begun.state_dict())
     net = net.to(device).train()
     average.load_state_dict(net.state_dict())
     average = average.to(device)
