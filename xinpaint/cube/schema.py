@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xinpaint.core.sensors import is_quality, quality_rule
+from xinpaint.core.qa import is_quality, quality_rule
 from xinpaint.cube import masking
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import SchemaError

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xinpaint.core.sensors import is_quality
+from xinpaint.core.qa import is_quality
 from xinpaint.core.task import FILLED, OBSERVED
 from xinpaint.cube import schema
 from xinpaint.cube.masking import Dims
