@@ -12,6 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import Retry
 
 from xinpaint.errors import RefusedError
 from xinpaint.io.guard import Guard
@@ -35,9 +36,13 @@ class StatusError(Exception):
 class _Adapter(HTTPAdapter):
     """Checks every request, redirects too, and the address that each connection reached."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, retries: int = 0) -> None:
         self._guard = guard
-        super().__init__(pool_maxsize=16)
+        again = Retry(
+            retries, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504),
+            allowed_methods=None, raise_on_status=False,
+        )  # fmt: skip
+        super().__init__(pool_maxsize=16, max_retries=again)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
@@ -70,10 +75,15 @@ def _pools(guard: Guard) -> dict[str, Any]:
 def session(guard: Guard) -> requests.Session:
     """Make a session that asks only where the guard allows, hop by hop."""
     made = requests.Session()
-    for scheme in ("http://", "https://"):
-        made.mount(scheme, _Adapter(guard))
-    made.max_redirects = 5
+    guarded(made, guard)
     return made
+
+
+def guarded(session: requests.Session, guard: Guard, *, retries: int = 0) -> None:
+    """Put a session under a guard; with retries for busy servers."""
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter(guard, retries))
+    session.max_redirects = 5
 
 
 _LOCAL = threading.local()
@@ -82,7 +92,9 @@ _LOCAL = threading.local()
 def thread_session(guard: Guard) -> requests.Session:
     """One session a thread and guard: its connections stay open from block to block."""
     kept: dict[Guard, requests.Session] = _LOCAL.__dict__.setdefault("sessions", {})
-    return kept.setdefault(guard, session(guard)) if guard not in kept else kept[guard]
+    if guard not in kept:
+        kept[guard] = session(guard)
+    return kept[guard]
 
 
 @lru_cache(maxsize=4096)
@@ -164,20 +176,25 @@ class Remote(io.RawIOBase):
         return data, size
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def seekable(self) -> bool:
+        """Always."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move; asks for nothing."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = base + offset
         return self._at
 
     def tell(self) -> int:
+        """Place of the next byte."""
         return self._at
 
     def read(self, size: int = -1) -> bytes:
+        """Read so many bytes; fewer where `failure` says why."""
         count = self._size - self._at if size < 0 else size
         try:
             data = self._read(self._at, min(count, max(self._size - self._at, 0)))
@@ -193,10 +210,10 @@ class Remote(io.RawIOBase):
         if start + count <= len(self.head):
             return self.head[start : start + count]
         at = start - self._start
-        if 0 <= at and at + count <= len(self._buffer):
+        if at >= 0 and at + count <= len(self._buffer):
             return self._buffer[at : at + count]
         end = self._start + len(self._buffer)
-        follows = bool(self._buffer) and abs(start - end) <= 16 * 1024 or at == len(self._buffer)
+        follows = bool(self._buffer) and abs(start - end) <= 16 * 1024
         self._ahead = min(max(2 * self._ahead, 64 * 1024), AHEAD) if follows else 0
         if count > self._size:
             raise RefusedError(
