@@ -125,6 +125,9 @@ class Server:
             def do_GET(self) -> None:
                 outer.answer(self)
 
+            def do_HEAD(self) -> None:
+                outer.answer(self)
+
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 outer.answer(self)

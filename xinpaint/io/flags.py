@@ -130,7 +130,10 @@ def _overlap(rule: Any, array: Any, reach: int, dtype: Any) -> Any:
     meta = np.empty((0, 0, 0), dtype)
     if not reach:
         return da.map_blocks(rule, array, dtype=dtype, meta=meta)
-    depth = {0: 0, 1: reach, 2: reach}
+    depth = {
+        axis: min(reach, array.shape[axis]) if axis and array.numblocks[axis] > 1 else 0
+        for axis in range(3)
+    }
     made = da.map_overlap(rule, array, depth=depth, boundary="none", dtype=dtype, meta=meta)
     return made.rechunk(array.chunks)
 

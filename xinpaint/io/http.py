@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -31,6 +32,13 @@ class StatusError(Exception):
     def __init__(self, status: int | str) -> None:
         super().__init__(str(status))
         self.status = status
+
+
+def busy(error: Exception) -> bool:
+    """Whether an error may pass by itself: an overloaded server, a lost connection."""
+    if isinstance(error, StatusError):
+        return isinstance(error.status, int) and (error.status >= 500 or error.status == 429)
+    return isinstance(error, requests.ConnectionError | requests.Timeout)
 
 
 class _Adapter(HTTPAdapter):
@@ -143,10 +151,15 @@ class Remote(io.RawIOBase):
     guard : Guard
     timeout : float
         Seconds without a byte.
+    retries, wait : int, float
+        Further tries of one request while the server is only busy, and seconds before the first
+        of them (then doubled).
     """
 
-    def __init__(self, url: str, key: str, guard: Guard, timeout: float) -> None:
-        self._url, self._timeout = url, timeout
+    def __init__(
+        self, url: str, key: str, guard: Guard, *, timeout: float, retries: int, wait: float
+    ) -> None:
+        self._url, self._timeout, self._retries, self._wait = url, timeout, retries, wait
         self._session = thread_session(guard)
         self._at, self._ahead = 0, 0
         self._start, self._buffer = 0, b""
@@ -158,7 +171,17 @@ class Remote(io.RawIOBase):
         return data, size
 
     def _fetch(self, start: int, count: int) -> tuple[bytes, int]:
-        """Ask for bytes; they and the file's size."""
+        """Ask for bytes, again where the server is busy; they and the file's size."""
+        for attempt in range(self._retries):
+            try:
+                return self._ask(start, count)
+            except Exception as error:
+                if not busy(error):
+                    raise
+                time.sleep(self._wait * 2**attempt)
+        return self._ask(start, count)
+
+    def _ask(self, start: int, count: int) -> tuple[bytes, int]:
         headers = {"Range": f"bytes={start}-{start + count - 1}", "Accept-Encoding": "identity"}
         with self._session.get(
             self._url, headers=headers, timeout=self._timeout, stream=True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -201,6 +201,18 @@ def _number(asset: Mapping[str, Any], key: str) -> float | None:
         return None if value is None else float(value)
     except (TypeError, ValueError) as error:
         raise DataError(f"an asset says {key}={value!r}; wanted a number") from error
+
+
+def rescaled(scene: Scene, names: Sequence[str], scale: tuple[float, float]) -> Scene:
+    """Give the bands of a scene another scale and offset."""
+    factor, offset = (float(n) for n in scale)
+    bands = {
+        name: replace(source, packing=replace(source.packing, scale=factor, offset=offset))
+        if name in names
+        else source
+        for name, source in scene.bands.items()
+    }
+    return replace(scene, bands=bands)
 
 
 def dates(found: Sequence[Scene], groupby: str, longitude: float) -> list[list[Scene]]:

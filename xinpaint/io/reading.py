@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from xinpaint.errors import DataError, RefusedError
@@ -83,6 +84,8 @@ def read(asset: Asset, access: Access, use: Callable[[str], T]) -> T:
     DataError
         After the last try; names item, asset and status. No query string, no credentials.
     """
+    from xinpaint.io.http import busy
+
     status = ""
     for attempt in range(access.retries + 1):
         if attempt:
@@ -94,6 +97,8 @@ def read(asset: Asset, access: Access, use: Callable[[str], T]) -> T:
             if isinstance(found := refused(error), RefusedError):
                 raise RefusedError(f"{_who(asset)}: {found}") from None
             status = status_of(error)
+            if busy(error):  # that request was repeated already
+                break
     raise DataError(
         f"{_who(asset)} could not be read: {status} (after {access.retries + 1} tries); check the "
         "address and its rights, or pass on_read_error='mark' or 'skip_date'"
@@ -136,15 +141,19 @@ def _remote(url: str, access: Access) -> Iterator[str]:
     key = clean(url)
     name = f"{uuid.uuid4().hex}.tif"
     made: list[Remote] = []
+    remote = partial(
+        Remote, url, key, access.guard,
+        timeout=access.timeout, retries=access.retries, wait=access.wait,
+    )  # fmt: skip
 
     def opener(path: str, mode: str = "rb", **_: Any) -> Remote:
         if not path.endswith(name):  # masks, overviews and metadata beside the file
             raise FileNotFoundError(path)
-        made.append(Remote(url, key, access.guard, access.timeout))
+        made.append(remote())
         return made[-1]
 
     try:
-        driver = driver_of(Remote(url, key, access.guard, access.timeout).head)
+        driver = driver_of(remote().head)
         with rasterio.open(name, driver=driver, opener=opener) as image:
             access.guard.check_file(image)
             yield image.name

@@ -14,7 +14,7 @@ from xinpaint.core import qa
 from xinpaint.errors import DataError
 from xinpaint.io import flags, labels
 from xinpaint.io.grid import Grid, grid_of, reproject
-from xinpaint.io.items import Scene, band_names, dates, quality_of, scenes
+from xinpaint.io.items import Scene, band_names, dates, quality_of, rescaled, scenes
 from xinpaint.io.mosaic import Band, lazily
 from xinpaint.io.options import How, Options, options
 from xinpaint.io.probe import known, readable
@@ -105,6 +105,8 @@ def open_stac(
         for place in scene.bands.values():
             access.guard.kind(place.asset.href)
     found = known(found, access)
+    if isinstance(opts.scale, tuple):
+        found = [rescaled(scene, names, opts.scale) for scene in found]
     grid = _grid(found, bbox, opts)
     access.guard.check_grid(*grid.shape)
     groups = dates(found, opts.groupby, _middle(grid))
