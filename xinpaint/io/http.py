@@ -41,6 +41,10 @@ def busy(error: Exception) -> bool:
     return isinstance(error, requests.ConnectionError | requests.Timeout)
 
 
+class _BlockedError(Exception):
+    """A refusal on its way through urllib3, which would take an OSError for a lost connection."""
+
+
 class _Adapter(HTTPAdapter):
     """Checks every request, redirects too, and the address that each connection reached."""
 
@@ -67,7 +71,11 @@ def _pools(guard: Guard) -> dict[str, Any]:
             def connect(self) -> None:
                 super().connect()
                 if not getattr(self, "proxy", None):
-                    guard.check_peer(self.host, self.port, self.sock.getpeername()[0])
+                    try:
+                        guard.check_peer(self.host, self.port, self.sock.getpeername()[0])
+                    except RefusedError as error:
+                        self.close()
+                        raise _BlockedError(str(error)) from error
 
         return Connection
 
