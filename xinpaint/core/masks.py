@@ -130,7 +130,9 @@ def slc_gaps(missing: NDArray[np.bool_], *, resolution: float = 30.0) -> Mask:
 
     A gap is low (at most 14 lines and a margin), has observed pixels above and below, and is long
     along the scan, whose tilt in a north-up image is at most 1:3. Where a stripe runs into a cloud
-    that is missing too, the part inside the cloud belongs to the cloud.
+    that is missing too, the part inside the cloud belongs to the cloud, and what of the cloud lies
+    low between two stripes may be taken for one: give the fill of a quality band where there is
+    one.
 
     Parameters
     ----------
