@@ -178,8 +178,9 @@ def _group(dataset: xr.Dataset, band: Hashable, observed: Mask) -> schema.Group:
     code = f"{band}_provenance"
     if observed is None and code in dataset:
         observed = (dataset[code] == OBSERVED) | (dataset[code] == FILLED)
-    quality = [name for name in dataset.data_vars if is_quality(str(name))]
-    return schema.read(dataset[[band, *quality]], observed=observed).groups[0]
+    said = ("observed", "read_failed")
+    masks = [name for name in dataset.data_vars if is_quality(str(name)) or name in said]
+    return schema.read(dataset[[band, *masks]], observed=observed).groups[0]
 
 
 def _band_dim(obj: xr.Dataset | xr.DataArray) -> Hashable | None:
