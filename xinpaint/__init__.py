@@ -22,6 +22,7 @@ _ROOMS = {
 #: Public function -> the room it lives in, likewise.
 _FUNCTIONS = {
     "fill": "xinpaint.io.job",
+    "open_ee": "xinpaint.io.earthengine",
     "open_filled": "xinpaint.io.verify",
     "open_scenes": "xinpaint.io.scenes",
     "verify": "xinpaint.io.verify",
@@ -34,6 +35,7 @@ __all__ = [
     "fill",
     "masks",
     "metrics",
+    "open_ee",
     "open_filled",
     "open_scenes",
     "tutorial",

@@ -24,7 +24,7 @@ SIX = ["blue", "green", "red", "nir08", "swir16", "swir22"]
 def test_a_level_2_folder(tmp_path):
     home, layers = product(tmp_path)
     ds = xinpaint.open_scenes(home)
-    assert list(ds.data_vars) == [*SIX, "observed"]
+    assert list(ds.data_vars) == [*SIX, "observed", "qa"]
     assert ds.red.dims == ("time", "y", "x")
     assert all(v.chunks is not None for v in ds.data_vars.values())
     truth = np.where(layers["red"] == 0, np.nan, layers["red"] * 2.75e-5 - 0.2)
@@ -33,7 +33,7 @@ def test_a_level_2_folder(tmp_path):
     seen = (layers["qa_pixel"] & 0b11111) == 0
     np.testing.assert_array_equal(ds.observed.values[0], seen)
     assert ds.platform.values.tolist() == ["landsat-7"]
-    assert ds.sensor.values.tolist() == ["etm"]
+    assert ds.sensor.values.tolist() == ["ETM+"]
     assert ds.time.values[0] == np.datetime64("2005-01-04T15:09:50.162277100")
     assert ds.rio.crs.to_epsg() == 32618
     assert ds.rio.transform().to_gdal() == (500_000, 30, 0, 4_000_000, 0, -30)
@@ -133,7 +133,7 @@ def test_loose_files_and_globs(tmp_path):
     for path in home.glob("*_MTL.txt"):
         path.unlink()
     loose = xinpaint.open_scenes(str(home / "*.TIF"))
-    xr.testing.assert_equal(loose.drop_vars(["time", "scene"]), whole.drop_vars(["time", "scene"]))
+    xr.testing.assert_equal(loose.drop_vars(["time", "item"]), whole.drop_vars(["time", "item"]))
     assert str(loose.time.values[0])[:10] == "2005-01-04"
 
 
@@ -186,7 +186,7 @@ def test_a_vrt_called_tif_is_refused(tmp_path):
         "<SimpleSource><SourceFilename>secret.tif</SourceFilename></SimpleSource>"
         "</VRTRasterBand></VRTDataset>"
     )
-    with pytest.raises(DataError, match="place_20050104.tif does not open as GeoTIFF"):
+    with pytest.raises(DataError, match=r"place_20050104\.tif does not open as GeoTIFF"):
         xinpaint.open_scenes(tmp_path / "place_20050104.tif")
 
 
@@ -226,7 +226,7 @@ def test_missing_bands_are_named(tmp_path):
 def test_quality_layers_stay_whole_on_request(tmp_path):
     home, layers = product(tmp_path)
     ds = xinpaint.open_scenes(home, bands=["nir", "qa_pixel"])
-    assert list(ds.data_vars) == ["nir08", "qa_pixel", "observed"]
+    assert list(ds.data_vars) == ["nir08", "qa_pixel", "observed", "qa"]
     assert ds.qa_pixel.dtype == np.uint16
     np.testing.assert_array_equal(ds.qa_pixel.values[0], layers["qa_pixel"])
 

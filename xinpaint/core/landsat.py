@@ -1,6 +1,6 @@
 """What Landsat's band numbers mean, sensor by sensor, and what its product names say.
 
-Sources: USGS LSDS-1618, LSDS-1619 (Collection 2 products), LSDS-1656 (Collection 1), LSDS-1828 (ESPA).
+Sources: USGS LSDS-1618, LSDS-1619 (Collection 2 products), LSDS-1656 (Collection 1); ESPA guide.
 """
 
 from __future__ import annotations

@@ -98,6 +98,12 @@ _RADSAT = {"qa_radsat": 0b1_0111_1111, "radsat_qa": 0b1110_1111_1110}
 #: Layouts that say whether the ground was seen; the others add to them.
 LAYOUTS = ("qa_pixel", "pixel_qa", "bqa", "fmask", "cfmask", "oa_fmask", "hls_fmask", "scl")
 
+#: What a layer holds where there is nothing.
+FILL_VALUES = {
+    "qa_pixel": 1, "pixel_qa": 1, "bqa": 1, "fmask": 255, "cfmask": 255, "oa_fmask": 0,
+    "hls_fmask": 255, "scl": 0, "qa_radsat": 0, "radsat_qa": 1,
+}  # fmt: skip
+
 #: Other quality layers: never filled, not read by themselves.
 _OTHER_QUALITY = frozenset(
     (

@@ -19,6 +19,10 @@ from xinpaint.core import qa
 from xinpaint.errors import SchemaError
 
 Scale = tuple[float, float]
+#: Sensors by their names in the coordinate ``sensor``.
+SENSORS = {
+    "mss": "MSS", "mss-early": "MSS", "tm": "TM", "etm": "ETM+", "oli": "OLI", "msi": "MSI",
+}  # fmt: skip
 
 
 def reflect(values: NDArray[Any], scale: Scale, nodata: float | None) -> NDArray[np.float32]:
@@ -72,20 +76,34 @@ def band(
             )
             for values, scale, empty in zip(dates, known, nodata, strict=True)
         ]
-        attrs: dict[str, Any] = {"long_name": name, "units": "1"}
-        return xr.Variable(("time", "y", "x"), da.stack(made), attrs)
+        return xr.Variable(("time", "y", "x"), da.stack(made), attributes(name))
     if len(set(nodata)) > 1:
         raise SchemaError(
             f"{name}: dates say nodata {sorted(set(nodata), key=str)}; wanted one value: take "
             "reflectance=True, or open the dates apart"
         )
     stacked = da.stack(list(dates))
-    attrs = {"long_name": name}
+    attrs: dict[str, Any] = {"long_name": name}
     if nodata[0] is not None and not np.isnan(nodata[0]):
         attrs["_FillValue"] = stacked.dtype.type(nodata[0])
     if known and len(set(scales)) == 1:
         attrs["scale_factor"], attrs["add_offset"] = known[0]
     return xr.Variable(("time", "y", "x"), stacked, attrs)
+
+
+def attributes(name: str) -> dict[str, Any]:
+    """Attributes of a band whose scale has been applied."""
+    return {"long_name": f"reflectance of {name}", "units": "1"}
+
+
+def sources(dates: Sequence[tuple[int, str, str]]) -> dict[str, Any]:
+    """Coordinates along time: who saw each date, from (Landsat's number, sensor, item's name)."""
+    columns = {
+        "platform": [f"landsat-{number}" if number else "" for number, _, _ in dates],
+        "sensor": [SENSORS.get(sensor, "") for _, sensor, _ in dates],
+        "item": [name for _, _, name in dates],
+    }
+    return {name: ("time", np.array(values, object)) for name, values in columns.items()}
 
 
 def observed(flags: Any, *, mask: Collection[str], dilate: int) -> xr.Variable:

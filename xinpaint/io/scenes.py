@@ -19,8 +19,6 @@ from xinpaint.io.scene_files import Scale, Scene, common, find
 
 #: Bands opened where nobody says which: those of them that all scenes have.
 BANDS = ("blue", "green", "red", "nir08", "swir16", "swir22")
-#: What lies beyond a quality layer's edge: its own code for fill (bit 0 in the packed ones).
-_FILL = {"fmask": 255, "cfmask": 255, "oa_fmask": 0, "scl": 0}
 #: Scenes of one satellite so near in time are one pass.
 _PASS = np.timedelta64(15, "m")
 
@@ -65,8 +63,9 @@ def open_scenes(
     Returns
     -------
     Dataset
-        One variable a band and ``observed`` (bool, where a quality layer is there), dims
-        (time, y, x); coordinates platform, sensor and scene along time, and ``spatial_ref``.
+        One variable a band, and where a quality layer is there ``observed`` (bool) and ``qa``
+        (flags of `xinpaint.core.qa`); dims (time, y, x); coordinates platform, sensor and item
+        along time, and ``spatial_ref``.
 
     Raises
     ------
@@ -101,6 +100,7 @@ def open_scenes(
     if any(_layer_of(scene) for scene in scenes):
         flags = da.stack([_flags(group, grid, chunk, mask) for group in passes])
         variables["observed"] = scaling.observed(flags, mask=mask, dilate=dilate)
+        variables["qa"] = xr.Variable(("time", "y", "x"), flags, qa.attributes())
     made = xr.Dataset(variables, {**_dates(passes), **grid.coords()})
     if grid.crs is not None:
         for variable in made.data_vars.values():
@@ -149,12 +149,11 @@ def _passes(scenes: Sequence[Scene]) -> list[list[Scene]]:
 
 def _dates(passes: Sequence[Sequence[Scene]]) -> dict[str, Any]:
     first = [group[0] for group in passes]
-    platforms = [f"landsat-{s.satellite}" if s.satellite else "" for s in first]
+    items = [" ".join(s.name for s in group) for group in passes]
+    who = [(s.satellite, s.sensor, item) for s, item in zip(first, items, strict=True)]
     return {
         "time": ("time", np.array([s.time for s in first], "datetime64[ns]")),
-        "platform": ("time", np.array(platforms, object)),
-        "sensor": ("time", np.array([s.sensor.split("-")[0] for s in first], object)),
-        "scene": ("time", np.array([" ".join(s.name for s in group) for group in passes], object)),
+        **scaling.sources(who),
     }
 
 
@@ -210,7 +209,7 @@ def _mosaic(planes: Sequence[Plane], grid: Grid, chunk: int, nodata: float | Non
 def _quality_layer(
     passes: Sequence[Sequence[Scene]], name: str, grid: Grid, chunk: int
 ) -> xr.Variable:
-    pad = float(_FILL.get(name, 1))
+    pad = float(qa.FILL_VALUES[name])
     dates = [_mosaic([s.quality[name] for s in group], grid, chunk, pad) for group in passes]
     return xr.Variable(("time", "y", "x"), da.stack(dates), {"long_name": name})
 
@@ -238,7 +237,7 @@ def _decoded(scene: Scene, layer: str | None, grid: Grid, chunk: int) -> Any:
     if layer is None:  # nothing says what is cloud; nodata says what is missing
         chunks = (chunk, chunk)
         return da.zeros((grid.height, grid.width), chunks=chunks, dtype=np.uint16)
-    pad = float(_FILL.get(layer, 1))
+    pad = float(qa.FILL_VALUES[layer])
     raw = lay(scene.quality[layer], grid, pad=pad, chunk=chunk)
     family = scene.sensor if scene.sensor in ("tm", "etm", "oli") else None
     return raw.map_blocks(
@@ -259,15 +258,15 @@ def _open_store(path: Path, bands: Sequence[str] | None, *, reflectance: bool) -
     """A cube as it was written: coordinate system kept, flags whole, each scale applied once."""
     if not path.exists():
         raise DataError(f"{path} is not there: check the path")
-    engine = {"engine": "zarr"} if path.is_dir() else {}
+    engine: Any = "zarr" if path.is_dir() else None
     try:
-        with xr.open_dataset(path, decode_cf=False, chunks=None, **engine) as raw:
+        with xr.open_dataset(path, decode_cf=False, chunks=None, engine=engine) as raw:
             scaled = {
                 str(name): reflectance and not _is_flag(str(name), variable)
                 for name, variable in raw.variables.items()
             }
         opened: xr.Dataset = xr.open_dataset(
-            path, chunks={}, decode_coords="all", mask_and_scale=scaled, **engine
+            path, chunks={}, decode_coords="all", mask_and_scale=scaled, engine=engine
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise DataError(f"{path} does not open as Zarr or NetCDF: {error}") from error
@@ -276,7 +275,7 @@ def _open_store(path: Path, bands: Sequence[str] | None, *, reflectance: bool) -
     missing = [name for name in bands if name not in opened.data_vars]
     if missing:
         raise SchemaError(f"{path} has no {missing}; it has {list(opened.data_vars)}")
-    keep = [n for n in opened.data_vars if n in set(bands) or n == "observed"]
+    keep = [n for n in opened.data_vars if n in set(bands) or n in ("observed", "qa")]
     return opened[keep]
 
 
