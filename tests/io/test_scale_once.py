@@ -90,7 +90,7 @@ def test_uint16_stays_uint16_with_nodata(level_2, tmp_path):
 
 
 class Wild:
-    """A filler whose answers no uint16 holds: below zero reflectance, far above one, and nodata's."""
+    """A filler whose answers no uint16 holds: too low, too high, nodata itself."""
 
     def __init__(self, answer: float) -> None:
         from xinpaint.core.tiling import Halo
@@ -107,7 +107,7 @@ class Wild:
     (-0.5, -0.2 + 2.75e-5), (5.0, 65535 * 2.75e-5 - 0.2), (-0.2, -0.2 + 2.75e-5), (0.3, 0.3),
 ])  # fmt: skip
 def test_packed_floats_are_written_without_wrapping(level_2, tmp_path, answer, expected):
-    """A decoded store keeps its packing: what it cannot hold must not come back as something else."""
+    """A decoded store keeps its packing: what it cannot hold must not come back as another."""
     from xinpaint.cube.inpaint import inpaint
 
     home, _ = level_2

@@ -15,7 +15,8 @@ from tests.io.products import ADD, CLOUD, MULT, SUN, product, write_tiff
 from xinpaint.errors import DataError, SchemaError
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:Use `@` matmul:PendingDeprecationWarning"  # in rasterio and rioxarray
+    "ignore:Use `@` matmul:PendingDeprecationWarning",  # in rasterio and rioxarray
+    "ignore:Consolidated metadata",
 )
 
 SIX = ["blue", "green", "red", "nir08", "swir16", "swir22"]
@@ -251,3 +252,23 @@ def test_colombia_from_folder_to_filled_in_one_line(data_dir, tmp_path):
     seen = (red == 1).values
     truth = (1.8832e-3 * numbers[seen] - 0.011874) / math.sin(math.radians(56.08655170))
     np.testing.assert_allclose(filled.red.values[0][seen], truth, rtol=1e-5)
+
+
+def test_netcdf_and_zarr_are_opened_rightly(tmp_path):
+    pytest.importorskip("h5netcdf")
+    home, layers = product(tmp_path / "in")
+    numbers = xinpaint.open_scenes(home, bands=["red", "qa_pixel"], reflectance=False)
+    numbers.to_netcdf(tmp_path / "cube.nc", engine="h5netcdf")
+    numbers.to_zarr(tmp_path / "cube.zarr", consolidated=True)
+    truth = np.where(layers["red"] == 0, np.nan, layers["red"] * 2.75e-5 - 0.2)
+    for name in ("cube.nc", "cube.zarr"):
+        ds = xinpaint.open_scenes(tmp_path / name)
+        np.testing.assert_allclose(ds.red.values[0], truth, rtol=1e-6)
+        assert ds.qa_pixel.dtype == np.uint16 and ds.observed.dtype == bool
+        assert ds.rio.crs.to_epsg() == 32618  # without decode_coords="all" it would be gone
+        assert ds.red.chunks is not None
+        raw = xinpaint.open_scenes(tmp_path / name, reflectance=False, bands=["red"])
+        np.testing.assert_array_equal(raw.red.values[0], layers["red"])
+        xr.testing.assert_equal(ds.observed, numbers.observed)
+    with pytest.raises(SchemaError, match="has no"):
+        xinpaint.open_scenes(tmp_path / "cube.nc", bands=["nir08"])

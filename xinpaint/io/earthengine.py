@@ -21,8 +21,8 @@ from xee.ext import EarthEngineStore
 
 from xinpaint.core import qa
 from xinpaint.errors import DataError
-from xinpaint.io import reflectance as scaling
-from xinpaint.io.ee_request import Known, bounds, choose, fit, interval, known
+from xinpaint.io.ee_labels import labelled
+from xinpaint.io.ee_request import bounds, choose, fit, interval, known
 from xinpaint.io.planes import Grid
 
 #: Bytes of one answer, at most: Earth Engine refuses more.
@@ -43,7 +43,7 @@ class _Pixels:
     def __getitem__(self, params: Mapping[str, Any]) -> NDArray[Any]:
         for attempt in range(TRIES):
             try:
-                answer: NDArray[Any] = ee.data.computePixels(params)
+                answer: NDArray[Any] = ee.data.computePixels(dict(params))
             except ee.EEException as error:
                 if attempt == TRIES - 1 or not _is_passing(error):
                     raise DataError(
@@ -138,7 +138,7 @@ def open_ee(
     own = [*names.values(), *([about.quality] if about.quality else [])]
     picked, passes = _passes(found, list(dict.fromkeys(own)), f"{collection} in {datetime}, {box}")
     raw = _lazily(picked, grid)
-    return _labelled(raw, names, about, passes, grid, reflectance=reflectance, mask=mask)
+    return labelled(raw, names, about, passes, grid, reflectance=reflectance, mask=mask)
 
 
 def _passes(found: Any, own: list[str], asked: str) -> tuple[Any, list[tuple[list[str], int]]]:
@@ -210,77 +210,67 @@ def _session() -> dict[str, Any]:
     }
 
 
-def _labelled(
-    raw: xr.Dataset,
-    names: Mapping[str, str],
-    about: Known,
-    passes: Sequence[tuple[list[str], int]],
-    grid: Grid,
-    *,
-    reflectance: bool,
-    mask: Collection[str],
-) -> xr.Dataset:
-    """The bands by their common names, whole numbers whole, scale applied or said."""
-    made: dict[str, xr.Variable] = {}
-    for name, own in names.items():
-        if own == about.quality:
-            made[name] = _whole(raw[own].data, qa.FILL_VALUES[own.lower()], np.uint16, name)
-        else:
-            made[name] = _band(raw[own], name, about.scale, reflectance=reflectance)
-    if about.quality:
-        layout = about.quality.lower()
-        fill = qa.FILL_VALUES[layout]
-        layer = _whole(raw[about.quality].data, fill, np.uint16, layout).data
-        family = about.sensor if about.sensor in ("tm", "etm", "oli", "msi") else None
-        flags = layer.map_blocks(
-            qa.decode, layout, family=family, dtype=np.uint16, meta=np.empty((0, 0, 0), np.uint16)
-        )
-        made["observed"] = scaling.observed(flags, mask=mask, dilate=0)
-        made["qa"] = xr.Variable(_DIMS, flags, qa.attributes())
-    for variable in made.values():
-        variable.encoding = {"grid_mapping": "spatial_ref"}
-    when = np.array([stamp for _, stamp in passes], "datetime64[ms]").astype("datetime64[ns]")
-    ids = [" ".join(name.rsplit("/", 1)[-1] for name in names) for names, _ in passes]
-    who = scaling.sources([(about.satellite, about.sensor, name) for name in ids])
-    return xr.Dataset(made, {"time": ("time", when), **who, **grid.coords()})
+def initialise(project: str | None) -> None:
+    """Start a session with the credentials stored here, unless there is one.
+
+    Raises
+    ------
+    DataError
+        Where there are no credentials, or no project.
+    """
+    if ee.data.is_initialized():
+        return
+    try:
+        ee.Initialize(project=project)
+    except Exception as error:  # the client raises errors of several libraries here
+        raise DataError(f"Earth Engine does not let us in: {error}") from error
 
 
-def _band(
-    array: xr.DataArray, name: str, scale: scaling.Scale | None, *, reflectance: bool
-) -> xr.Variable:
-    if reflectance and scale is not None:
-        meta = np.empty((0, 0, 0), np.float32)
-        data = array.data.map_blocks(scaling.reflect, scale, None, dtype=np.float32, meta=meta)
-        return xr.Variable(_DIMS, data, scaling.attributes(name))
-    dtype = _dtype(array.attrs.get("data_type", ""))
-    if dtype is None:
-        return xr.Variable(_DIMS, array.data, {"long_name": name})
-    made = _whole(array.data, 0, dtype, name)
-    made.attrs["_FillValue"] = np.dtype(dtype).type(0)
-    if scale is not None and scale != (1.0, 0.0):
-        made.attrs["scale_factor"], made.attrs["add_offset"] = scale
-    return made
+def points_in(place: str | Sequence[float], count: int, seed: int) -> list[tuple[float, float]]:
+    """Random places, longitude and latitude, in a country (its English name) or a box in degrees.
+
+    Borders are those of ``USDOS/LSIB_SIMPLE/2017``.
+
+    Raises
+    ------
+    DataError
+        Where no country has that name.
+    """
+    if isinstance(place, str):
+        borders = ee.FeatureCollection("USDOS/LSIB_SIMPLE/2017")
+        found = borders.filter(ee.Filter.eq("country_na", place))
+        if _ask(found.size()) == 0:
+            raise DataError(f"no country is called {place!r}; wanted its English name, or a box")
+        region = found.geometry()
+    else:
+        region = ee.Geometry.Rectangle([*bounds(place)], "EPSG:4326", False)
+    drawn = _ask(ee.FeatureCollection.randomPoints(region=region, points=count, seed=seed))
+    return [tuple(one["geometry"]["coordinates"][:2]) for one in drawn["features"]]
 
 
-_DIMS = ("time", "y", "x")
+def clearest(collection: str, point: tuple[float, float], datetime: str) -> str | None:
+    """Id of the image over a point with the least cloud; None where there is none."""
+    start, end = interval(datetime)
+    found = ee.ImageCollection(collection).filterDate(start, end)
+    found = found.filterBounds(ee.Geometry.Point([*point])).sort("CLOUD_COVER").limit(1)
+    ids = _ask(found.aggregate_array("system:id"))
+    return str(ids[0]) if ids else None
 
 
-def _whole(data: Any, empty: int, dtype: Any, name: str) -> xr.Variable:
-    """Whole numbers out of xee's float32, which holds those up to 2**24 without loss."""
-    meta = np.empty((0, 0, 0), dtype)
-    return xr.Variable(
-        _DIMS, data.map_blocks(_cast, empty, dtype, dtype=dtype, meta=meta), {"long_name": name}
-    )
-
-
-def _cast(values: NDArray[Any], empty: int, dtype: Any) -> NDArray[Any]:
-    return np.where(np.isnan(values), empty, values).astype(dtype)
-
-
-def _dtype(told: str) -> Any:
-    """The smallest integers that hold a band, as Earth Engine describes it; None for others."""
-    found = re.search(r"'precision': 'int', 'min': (-?\d+), 'max': (\d+)", told)
-    if found is None or int(found[2]) >= 2**24:
-        return None
-    low, high = int(found[1]), int(found[2])
-    return np.promote_types(np.min_scalar_type(low), np.min_scalar_type(high)).type
+def numbers(image: str, own: Sequence[str], grid: Grid) -> NDArray[Any]:
+    """Bands of one image on a grid as stored, ``[b y x]``, 0 where masked."""
+    t = grid.transform
+    keys = ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY")
+    affine = dict(zip(keys, (t.a, t.b, t.c, t.d, t.e, t.f), strict=True))
+    answer = _Pixels()[
+        {
+            "expression": ee.Image(image).select([*own]).unmask(0, False),
+            "fileFormat": "NUMPY_NDARRAY",
+            "grid": {
+                "dimensions": {"width": grid.width, "height": grid.height},
+                "affineTransform": affine,
+                "crsCode": grid.crs.to_string() if grid.crs is not None else "",
+            },
+        }
+    ]
+    return np.stack([answer[name] for name in answer.dtype.names or ()])

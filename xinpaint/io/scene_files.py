@@ -158,8 +158,8 @@ def _of_product(path: Path) -> Scene:
     if not bands:
         wanted = ", ".join(product.files.values()) or f"{stem}_B1.TIF"
         raise DataError(f"{path.name} names no image that lies beside it; wanted {wanted}")
-    found = (product.name, product.time, product.satellite, product.sensor)
-    return Scene(*found, bands, quality, scales, is_surface)
+    about = (product.name, product.time, product.satellite, product.sensor)
+    return Scene(*about, bands, quality, scales, is_surface)
 
 
 def _espa(path: Path) -> Plane:
