@@ -1,6 +1,6 @@
 """Fill a real Landsat 7 SLC-off scene of Colombia: from the files to a filled cube.
 
-The scene is level 1: its numbers become reflectance at the top of the atmosphere by its ``_MTL.txt``,
+The scene is level 1: its ``_MTL.txt`` makes top-of-atmosphere reflectance of its numbers,
 and its quality band says where clouds are. Stripes and small clouds are filled. What lies more than
 64 pixels under a cloud is left missing, and so is everything beyond the swath's edge.
 
