@@ -25,6 +25,7 @@ _FUNCTIONS = {
     "open_ee": "xinpaint.io.earthengine",
     "open_filled": "xinpaint.io.verify",
     "open_scenes": "xinpaint.io.scenes",
+    "open_stac": "xinpaint.io.stac",
     "verify": "xinpaint.io.verify",
 }
 
@@ -38,6 +39,7 @@ __all__ = [
     "open_ee",
     "open_filled",
     "open_scenes",
+    "open_stac",
     "tutorial",
     "verify",
 ]

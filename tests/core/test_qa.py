@@ -128,6 +128,11 @@ def test_what_is_no_value_of_the_layer_is_fill() -> None:
         assert (qa.decode(values, "qa_pixel") == qa.FLAGS["fill"]).all()
 
 
+@pytest.mark.parametrize("layout", qa.LAYOUTS)
+def test_a_layer_s_own_fill_value_is_fill(layout: str) -> None:
+    assert flags_of(qa.FILL_VALUES[layout], layout) == {"fill"}
+
+
 def test_gaps_are_a_choice() -> None:
     flags = qa.decode(np.array([1, 22280, 23888, 30048, 21824, 54596]), "qa_pixel")
     assert qa.observed(flags).tolist() == [False, False, False, True, True, False]

@@ -12,9 +12,9 @@ import xinpaint
 from tests.cube.fillers import PlaneMean, WindowMean
 from tests.cube.make import make
 from xinpaint.core.task import FILLED, OBSERVED, READ_FAILED
+from xinpaint.cube import spectra
 from xinpaint.cube.inpaint import gaps, inpaint
 from xinpaint.cube.schema import read
-from xinpaint.cube import spectra
 from xinpaint.water.extent import Rule
 
 
@@ -94,7 +94,7 @@ def test_water_indices_know_both() -> None:
     np.testing.assert_array_equal(np.asarray(swir.failed)[:, 0], lost)
 
 
-@pytest.mark.filterwarnings("ignore:chunks of")
+@pytest.mark.filterwarnings("ignore:chunks of", "ignore:Failed to open Zarr store with cons")
 def test_a_job_says_the_same(tmp_path: Path) -> None:
     ds, lost = with_failures(lazy=True)
     ds = ds.chunk({"time": 2, "y": 20, "x": 25})

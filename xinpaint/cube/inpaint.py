@@ -57,8 +57,9 @@ def inpaint(
     Dataset
         Lazy where `obj` is. Each band in its own dtype and unit, with ``<band>_provenance`` (uint8:
         0 outside, 1 observed, 2 filled, 3 not filled, 4 read failed, as the cube's flag variable
-        ``read_failed`` says) and, where the method has one, ``<band>_std`` (float32, the band's unit; 0 where observed, NaN where unknown).
-        Observed pixels, coords, attrs, encoding and chunks are those of `obj`.
+        ``read_failed`` says) and, where the method has one, ``<band>_std`` (float32, the band's
+        unit; 0 where observed, NaN where unknown). Observed pixels, coords, attrs, encoding and
+        chunks are those of `obj`.
 
     Raises
     ------

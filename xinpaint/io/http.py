@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -12,6 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import Retry
 
 from xinpaint.errors import RefusedError
 from xinpaint.io.guard import Guard
@@ -32,12 +34,27 @@ class StatusError(Exception):
         self.status = status
 
 
+def busy(error: Exception) -> bool:
+    """Whether an error may pass by itself: an overloaded server, a lost connection."""
+    if isinstance(error, StatusError):
+        return isinstance(error.status, int) and (error.status >= 500 or error.status == 429)
+    return isinstance(error, requests.ConnectionError | requests.Timeout)
+
+
+class _BlockedError(Exception):
+    """A refusal on its way through urllib3, which would take an OSError for a lost connection."""
+
+
 class _Adapter(HTTPAdapter):
     """Checks every request, redirects too, and the address that each connection reached."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, retries: int = 0) -> None:
         self._guard = guard
-        super().__init__(pool_maxsize=16)
+        again = Retry(
+            retries, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504),
+            allowed_methods=None, raise_on_status=False,
+        )  # fmt: skip
+        super().__init__(pool_maxsize=16, max_retries=again)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
@@ -54,7 +71,11 @@ def _pools(guard: Guard) -> dict[str, Any]:
             def connect(self) -> None:
                 super().connect()
                 if not getattr(self, "proxy", None):
-                    guard.check_peer(self.host, self.port, self.sock.getpeername()[0])
+                    try:
+                        guard.check_peer(self.host, self.port, self.sock.getpeername()[0])
+                    except RefusedError as error:
+                        self.close()
+                        raise _BlockedError(str(error)) from error
 
         return Connection
 
@@ -70,10 +91,15 @@ def _pools(guard: Guard) -> dict[str, Any]:
 def session(guard: Guard) -> requests.Session:
     """Make a session that asks only where the guard allows, hop by hop."""
     made = requests.Session()
-    for scheme in ("http://", "https://"):
-        made.mount(scheme, _Adapter(guard))
-    made.max_redirects = 5
+    guarded(made, guard)
     return made
+
+
+def guarded(session: requests.Session, guard: Guard, *, retries: int = 0) -> None:
+    """Put a session under a guard; with retries for busy servers."""
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter(guard, retries))
+    session.max_redirects = 5
 
 
 _LOCAL = threading.local()
@@ -82,7 +108,9 @@ _LOCAL = threading.local()
 def thread_session(guard: Guard) -> requests.Session:
     """One session a thread and guard: its connections stay open from block to block."""
     kept: dict[Guard, requests.Session] = _LOCAL.__dict__.setdefault("sessions", {})
-    return kept.setdefault(guard, session(guard)) if guard not in kept else kept[guard]
+    if guard not in kept:
+        kept[guard] = session(guard)
+    return kept[guard]
 
 
 @lru_cache(maxsize=4096)
@@ -131,10 +159,15 @@ class Remote(io.RawIOBase):
     guard : Guard
     timeout : float
         Seconds without a byte.
+    retries, wait : int, float
+        Further tries of one request while the server is only busy, and seconds before the first
+        of them (then doubled).
     """
 
-    def __init__(self, url: str, key: str, guard: Guard, timeout: float) -> None:
-        self._url, self._timeout = url, timeout
+    def __init__(
+        self, url: str, key: str, guard: Guard, *, timeout: float, retries: int, wait: float
+    ) -> None:
+        self._url, self._timeout, self._retries, self._wait = url, timeout, retries, wait
         self._session = thread_session(guard)
         self._at, self._ahead = 0, 0
         self._start, self._buffer = 0, b""
@@ -146,7 +179,17 @@ class Remote(io.RawIOBase):
         return data, size
 
     def _fetch(self, start: int, count: int) -> tuple[bytes, int]:
-        """Ask for bytes; they and the file's size."""
+        """Ask for bytes, again where the server is busy; they and the file's size."""
+        for attempt in range(self._retries):
+            try:
+                return self._ask(start, count)
+            except Exception as error:
+                if not busy(error):
+                    raise
+                time.sleep(self._wait * 2**attempt)
+        return self._ask(start, count)
+
+    def _ask(self, start: int, count: int) -> tuple[bytes, int]:
         headers = {"Range": f"bytes={start}-{start + count - 1}", "Accept-Encoding": "identity"}
         with self._session.get(
             self._url, headers=headers, timeout=self._timeout, stream=True
@@ -164,20 +207,25 @@ class Remote(io.RawIOBase):
         return data, size
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def seekable(self) -> bool:
+        """Always."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move; asks for nothing."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = base + offset
         return self._at
 
     def tell(self) -> int:
+        """Place of the next byte."""
         return self._at
 
     def read(self, size: int = -1) -> bytes:
+        """Read so many bytes; fewer where `failure` says why."""
         count = self._size - self._at if size < 0 else size
         try:
             data = self._read(self._at, min(count, max(self._size - self._at, 0)))
@@ -193,10 +241,10 @@ class Remote(io.RawIOBase):
         if start + count <= len(self.head):
             return self.head[start : start + count]
         at = start - self._start
-        if 0 <= at and at + count <= len(self._buffer):
+        if at >= 0 and at + count <= len(self._buffer):
             return self._buffer[at : at + count]
         end = self._start + len(self._buffer)
-        follows = bool(self._buffer) and abs(start - end) <= 16 * 1024 or at == len(self._buffer)
+        follows = bool(self._buffer) and abs(start - end) <= 16 * 1024
         self._ahead = min(max(2 * self._ahead, 64 * 1024), AHEAD) if follows else 0
         if count > self._size:
             raise RefusedError(
