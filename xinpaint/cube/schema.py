@@ -272,9 +272,8 @@ def _failed(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
 def _from_quality(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
     for name, quality in dataset.data_vars.items():
         rule = quality_rule(str(name))
-        if rule is None or quality.dtype.kind not in "iuf":
-            continue
-        if {dims.y, dims.x} <= set(quality.dims) <= set(array.dims):
+        fits = {dims.y, dims.x} <= set(quality.dims) <= set(array.dims)
+        if rule is not None and quality.dtype.kind in "iuf" and fits:
             return masking.decode_quality(quality, rule, array, dims)
     return None
 
