@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,16 @@ def product(
     layers["qa_radsat"] = radsat
     write_tiff(home / f"{name}_QA_RADSAT.TIF", radsat, x=x)
     return home, layers
+
+
+def bomb(path: Path, side: int, block: int) -> None:
+    """A TIFF of some hundred bytes that says it is huge."""
+    tags = [
+        (256, 4, side), (257, 4, side), (258, 3, 16), (259, 3, 8), (262, 3, 1), (277, 3, 1),
+        (322, 4, block), (323, 4, block), (324, 4, 8), (325, 4, 1), (339, 3, 1),
+    ]  # fmt: skip
+    body = struct.pack("<H", len(tags))
+    for tag, kind, value in tags:
+        body += struct.pack("<HHII", tag, kind, 1, value)
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8) + body + b"\0" * 4 + b"\0" * 200)
+    assert path.stat().st_size < 600

@@ -11,8 +11,8 @@ import rioxarray  # noqa: F401  (registers .rio)
 import xarray as xr
 
 import xinpaint
-from tests.io.products import ADD, CLOUD, MULT, SUN, product, write_tiff
-from xinpaint.errors import DataError, SchemaError
+from tests.io.products import ADD, CLOUD, MULT, SUN, bomb, product, write_tiff
+from xinpaint.errors import DataError, RefusedError, SchemaError
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Use `@` matmul:PendingDeprecationWarning",  # in rasterio and rioxarray
@@ -272,3 +272,11 @@ def test_netcdf_and_zarr_are_opened_rightly(tmp_path):
         xr.testing.assert_equal(ds.observed, numbers.observed)
     with pytest.raises(SchemaError, match="has no"):
         xinpaint.open_scenes(tmp_path / "cube.nc", bands=["nir08"])
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+def test_a_file_that_unpacks_to_gigabytes_is_refused(tmp_path):
+    path = tmp_path / "place_20050104.tif"
+    bomb(path, 60_000, 60_000)
+    with pytest.raises(RefusedError, match=r"place_20050104\.tif: .* 60000 x 60000 pixels"):
+        xinpaint.open_scenes(path)

@@ -20,7 +20,8 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
-from xinpaint.errors import DataError, SchemaError
+from xinpaint.errors import DataError, RefusedError, SchemaError
+from xinpaint.io.guard import Guard
 
 #: What a file of this ending must be: a VRT called .tif could name further files and servers.
 DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
@@ -133,10 +134,15 @@ def inspect(path: Path) -> list[Plane]:
     Raises
     ------
     DataError
-        Where it is missing, no GeoTIFF or JPEG 2000, or turned against its coordinate system.
+        Where it is missing, no GeoTIFF or JPEG 2000, turned against its coordinate system, or would
+        take too much memory to read.
     """
     source = _open(path)
     with source:
+        try:
+            Guard().check_file(source)
+        except RefusedError as error:
+            raise RefusedError(f"{path}: {error}") from error
         if source.transform.b or source.transform.d:
             raise DataError(f"{path} is turned against its coordinate system: warp it first")
         grid = Grid(source.crs, source.transform, source.height, source.width)
