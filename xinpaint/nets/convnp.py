@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP, Frame
+from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP
+from xinpaint.nets.frame import Frame
 from xinpaint.nets.regression import REACH, Evidence, Regression, regress, weigh
 from xinpaint.nets.setconv import local_statistics
 

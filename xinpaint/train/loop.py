@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from xinpaint.errors import RecipeError, TrainingError
@@ -32,7 +32,7 @@ from xinpaint.train.evaluate import (
     validation_dates,
     validation_tasks,
 )
-from xinpaint.train.losses import beta_nll, ms_ssim_loss
+from xinpaint.train.objective import objective
 from xinpaint.train.recipe import Recipe, read
 from xinpaint.train.stacks import Stack, sample_dates
 
@@ -200,21 +200,9 @@ def _step(state: State, batch: Batch, plan: Recipe, device: str) -> float:
                 state.average.parameters(), state.net.parameters(), strict=True
             ):
                 mine.lerp_(theirs, 1 - keep)
+            for held, found in zip(state.average.buffers(), state.net.buffers(), strict=True):
+                held.copy_(found)  # batch normalisation averages by itself
     return float(loss.detach())
-
-
-def objective(
-    net: nn.Module, truth: Tensor, target: Tensor, given: tuple[Tensor, ...], plan: Recipe
-) -> Tensor:
-    """Weighted sum of β-NLL and 1 − MS-SSIM over the pixels that the net can answer."""
-    with torch.autocast(truth.device.type, torch.bfloat16, enabled=plan.bf16):
-        mean, std = net(*given)
-    target = target * mean.isfinite()
-    mean, std = mean.nan_to_num(), std.nan_to_num(1.0)
-    loss = beta_nll(mean, std, truth, target, plan.beta)
-    if plan.ms_ssim:
-        loss = loss + plan.ms_ssim * ms_ssim_loss(mean, truth, given[1], target)
-    return loss
 
 
 def _rate(plan: Recipe, step: int) -> float:
