@@ -1,6 +1,7 @@
 """What `open_stac` costs over bare odc-stac: building the lazy cube, and computing it.
 
-``python -m benchmarks.stac`` makes files, serves them on loopback and prints two lines.
+``python -m benchmarks.stac`` makes files, serves them on loopback and prints two lines. The server
+runs in the same process, so its processor time is in every column.
 """
 
 from __future__ import annotations
@@ -23,13 +24,18 @@ SIDE = 2048
 BANDS = ("red", "nir08")
 
 
-def seconds(work: Callable[[], Any], times: int) -> list[float]:
+def seconds(work: Callable[[], Any], times: int) -> list[tuple[float, float]]:
+    """Wall and processor time of each run; the second holds on a busy machine, too."""
     found = []
     for _ in range(times):
-        start = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         work()
-        found.append(time.perf_counter() - start)
+        found.append((time.perf_counter() - wall, time.process_time() - cpu))
     return found
+
+
+def least(found: list[tuple[float, float]]) -> tuple[float, float]:
+    return min(wall for wall, _ in found), min(cpu for _, cpu in found)
 
 
 def files(folder: Path, dates: int) -> list[dict[str, Any]]:
@@ -57,7 +63,10 @@ def main() -> None:
     for item in many:
         item["properties"]["proj:shape"] = [7_800, 7_800]
     build = seconds(lambda: xinpaint.open_stac(many, bands=BANDS, chunks=2048), 3)
-    print(f"lazy build, 500 items of 7,800 x 7,800, 2 bands and QA: {min(build):.2f} s")
+    print(
+        f"lazy build, 500 items of 7,800 x 7,800, 2 bands and QA: {least(build)[0]:.2f} s "
+        f"({least(build)[1]:.2f} s of processor)"
+    )
     with tempfile.TemporaryDirectory() as name:
         compare(Path(name), asked.dates, asked.times)
 
@@ -81,16 +90,22 @@ def compare(folder: Path, dates: int, times: int) -> None:
         allow_hosts=[server.host],
     )  # fmt: skip
     np.testing.assert_array_equal(bare().red.values, ours(scale=False).red.values)
-    rows: dict[str, list[float]] = {"bare odc-stac": [], "stored": [], "reflectance": []}
+    rows: dict[str, list[tuple[float, float]]] = {
+        "bare odc-stac": [],
+        "stored": [],
+        "reflectance": [],
+    }
     for _ in range(times):
         rows["bare odc-stac"] += seconds(lambda: bare().compute(), 1)
         rows["stored"] += seconds(lambda: ours(scale=False).compute(), 1)
         rows["reflectance"] += seconds(lambda: ours().compute(), 1)
-    least = {key: min(values) for key, values in rows.items()}
+    best = {key: least(values) for key, values in rows.items()}
+    bare_wall, bare_cpu = best["bare odc-stac"]
     size = dates * len(BANDS) * SIDE**2 / 1e6
-    told = ", ".join(
-        f"{key} {value:.2f} s ({value / least['bare odc-stac']:.2f} x)"
-        for key, value in least.items()
+    told = "; ".join(
+        f"{key} {wall:.2f} s ({wall / bare_wall:.2f} x), "
+        f"processor {cpu:.2f} s ({cpu / bare_cpu:.2f} x)"
+        for key, (wall, cpu) in best.items()
     )
     print(f"open and compute {size:.0f} Mpx over HTTP, best of {times}: {told}")
     server.close()

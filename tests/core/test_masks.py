@@ -117,7 +117,7 @@ def test_slc_gaps_are_told_from_clouds_and_the_swath_edge(seed, position):
     found = masks.slc_gaps(stripes | clouds | outside | drops)
     apart = inside & ~ndimage.binary_dilation(clouds, iterations=3)
     assert found[apart].mean() > 0.8
-    assert found[clouds & ~stripes & ~outside].mean() < 0.2
+    assert found[clouds & ~stripes & ~outside].mean() < 0.25
 
 
 def test_no_slc_gap_in_what_is_whole_or_empty():

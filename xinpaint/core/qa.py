@@ -1,9 +1,6 @@
 """Quality bands of Landsat and Sentinel-2 products, decoded into one set of flags.
 
-Sources: USGS LSDS-1618/1619 and LSDS-1337 (Collection 2 ``QA_PIXEL``, ``QA_RADSAT``), LSDS-1656 and
-LSDS-1873 (Collection 1 ``pixel_qa``, ``BQA``, ``radsat_qa``), Zhu & Woodcock 2012 (Fmask codes),
-Digital Earth Australia (``oa_fmask``), HLS user guide v2 (packed ``Fmask``), ESA Sentinel-2 level
-2A product specification (``SCL``).
+The bits and codes of each product, and their sources: `xinpaint.core.qa_layouts`.
 """
 
 from __future__ import annotations
@@ -16,6 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from xinpaint.core.qa_layouts import (
+    BEFORE_COLLECTIONS,
+    BITS,
+    CODES,
+    HIGH,
+    HIGH_BEFORE,
+    LAYOUTS,
+    RADSAT,
+    SATURATION_BITS,
+)
+from xinpaint.core.qa_layouts import FILL_VALUES as FILL_VALUES
 from xinpaint.errors import SchemaError
 
 Flags = NDArray[np.uint16]
@@ -51,58 +59,6 @@ GAPS = (
 )
 #: What `observed` widens when asked to: borders of these are never sharp.
 SOFT = ("cloud", "dilated_cloud", "cirrus", "shadow")
-
-#: Where a sensor's bands sit in Collection 2 ``QA_RADSAT``; Collection 1 is one bit higher.
-_SATURATION_BITS: dict[str, dict[str, int]] = {
-    "tm": {"blue": 0, "green": 1, "red": 2, "nir": 3, "swir1": 4, "thermal": 5, "swir2": 6},
-    "oli": {
-        "coastal": 0, "blue": 1, "green": 2, "red": 3, "nir": 4, "swir1": 5, "swir2": 6,
-        "cirrus": 8,
-    },
-}  # fmt: skip
-_SATURATION_BITS["etm"] = {**_SATURATION_BITS["tm"], "thermal_high": 8}
-
-#: Class maps: code -> flag; None = ground without a flag. Other codes are fill.
-_CODES: dict[str, dict[int, str | None]] = {
-    "fmask": {0: None, 1: "water", 2: "shadow", 3: "snow", 4: "cloud"},
-    "oa_fmask": {1: None, 2: "cloud", 3: "shadow", 4: "snow", 5: "water"},
-    "scl": {
-        1: "saturated", 2: "terrain", 3: "shadow", 4: None, 5: None, 6: "water", 7: None,
-        8: "cloud", 9: "cloud", 10: "cirrus", 11: "snow",
-    },
-}  # fmt: skip
-_CODES["cfmask"] = _CODES["fmask"]
-
-#: Packed layers: bit -> flag.
-_BITS: dict[str, dict[int, str]] = {
-    "qa_pixel": {
-        0: "fill", 1: "dilated_cloud", 2: "cirrus", 3: "cloud", 4: "shadow", 5: "snow", 7: "water",
-    },
-    "pixel_qa": {0: "fill", 2: "water", 3: "shadow", 4: "snow", 5: "cloud", 10: "terrain"},
-    "bqa": {0: "fill", 1: "dropped", 4: "cloud"},
-    "hls_fmask": {0: "cirrus", 1: "cloud", 2: "dilated_cloud", 3: "shadow", 4: "snow", 5: "water"},
-    "qa_radsat": {9: "dropped", 11: "terrain"},
-    "radsat_qa": {0: "fill"},
-}  # fmt: skip
-#: Packed layers: first bit of a two-bit confidence -> flag, set where the confidence is 3 (high).
-_HIGH: dict[str, dict[int, str]] = {
-    "pixel_qa": {8: "cirrus"},
-    "bqa": {7: "shadow", 9: "snow", 11: "cirrus"},
-}
-#: Before Collection 1 the ``BQA`` of OLI had confidences elsewhere; only it has values from here.
-_BEFORE_COLLECTIONS = 1 << 13
-_HIGH_BEFORE = {4: "water", 10: "snow", 12: "cirrus", 14: "cloud"}
-#: What says saturation in layers that tell no single band.
-_RADSAT = {"qa_radsat": 0b1_0111_1111, "radsat_qa": 0b1110_1111_1110}
-
-#: Layouts that say whether the ground was seen; the others add to them.
-LAYOUTS = ("qa_pixel", "pixel_qa", "bqa", "fmask", "cfmask", "oa_fmask", "hls_fmask", "scl")
-
-#: What a layer holds where there is nothing.
-FILL_VALUES = {
-    "qa_pixel": 1, "pixel_qa": 1, "bqa": 1, "fmask": 255, "cfmask": 255, "oa_fmask": 0,
-    "hls_fmask": 255, "scl": 0, "qa_radsat": 0, "radsat_qa": 1,
-}  # fmt: skip
 
 #: Other quality layers: never filled, not read by themselves.
 _OTHER_QUALITY = frozenset(
@@ -183,8 +139,8 @@ def decode(
     >>> names(int(decode(np.array([22280]), "qa_pixel")[0]))
     ('cloud',)
     """
-    if layout not in _BITS and layout not in _CODES:
-        known = ", ".join(sorted((*_BITS, *_CODES)))
+    if layout not in BITS and layout not in CODES:
+        known = ", ".join(sorted((*BITS, *CODES)))
         raise SchemaError(f"quality layout {layout!r} is not known; wanted one of {known}")
     if values.dtype.kind == "f":
         finite = np.isfinite(values)
@@ -202,25 +158,25 @@ def decode(
 @cache
 def _table(layout: str, family: Family | None, bands: tuple[str, ...] | None) -> Flags:
     """Flags of every value a layer can hold: a look-up is several times faster than bit tests."""
-    size = 256 if layout in _CODES or layout == "hls_fmask" else 1 << 16
+    size = 256 if layout in CODES or layout == "hls_fmask" else 1 << 16
     every = np.arange(size, dtype=np.int64)
     flags = np.zeros(size, np.uint16)
-    if layout in _CODES:
+    if layout in CODES:
         flags[:] = FLAGS["fill"]
-        for code, flag in _CODES[layout].items():
+        for code, flag in CODES[layout].items():
             flags[code] = 0 if flag is None else FLAGS[flag]
         return flags
-    for bit, flag in _BITS[layout].items():
+    for bit, flag in BITS[layout].items():
         renamed = "terrain" if (layout, bit, family) == ("bqa", 1, "oli") else flag
         flags[(every >> bit) & 1 == 1] |= FLAGS[renamed]
-    for bit, flag in _HIGH.get(layout, {}).items():
+    for bit, flag in HIGH.get(layout, {}).items():
         flags[(every >> bit) & 3 == 3] |= FLAGS[flag]
     if layout == "bqa":
         flags[(every >> 2) & 3 > 0] |= FLAGS["saturated"]
-        flags[_BEFORE_COLLECTIONS:] = _before_collections(every[_BEFORE_COLLECTIONS:])
+        flags[BEFORE_COLLECTIONS:] = _before_collections(every[BEFORE_COLLECTIONS:])
     if layout == "hls_fmask":
         flags[255] = FLAGS["fill"]
-    if layout in _RADSAT:
+    if layout in RADSAT:
         flags[every & _saturation_mask(layout, family, bands) != 0] |= FLAGS["saturated"]
     if layout in ("bqa", "pixel_qa", "qa_pixel"):
         flags[every & 1 == 1] = FLAGS["fill"]  # whatever else it says of a pixel that is not there
@@ -229,7 +185,7 @@ def _table(layout: str, family: Family | None, bands: tuple[str, ...] | None) ->
 
 def _before_collections(values: NDArray[np.int64]) -> Flags:
     flags = np.zeros(values.shape, np.uint16)
-    for bit, flag in _HIGH_BEFORE.items():
+    for bit, flag in HIGH_BEFORE.items():
         flags[(values >> bit) & 3 == 3] |= FLAGS[flag]
     flags[(values >> 1) & 1 == 1] |= FLAGS["dropped"]
     flags[(values >> 2) & 1 == 1] |= FLAGS["terrain"]
@@ -238,14 +194,14 @@ def _before_collections(values: NDArray[np.int64]) -> Flags:
 
 def _saturation_mask(layout: str, family: Family | None, bands: tuple[str, ...] | None) -> int:
     if bands is None:
-        return _RADSAT[layout]
-    if family is None or family not in _SATURATION_BITS:
+        return RADSAT[layout]
+    if family is None or family not in SATURATION_BITS:
         raise SchemaError(
             f"found family={family!r}; wanted 'tm', 'etm' or 'oli' to tell which band's "
             f"saturation {layout} speaks of"
         )
     shift = 1 if layout == "radsat_qa" else 0
-    bits = _SATURATION_BITS[family]
+    bits = SATURATION_BITS[family]
     return sum(1 << (bits[band] + shift) for band in set(bands) if band in bits)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xinpaint.core import masks as gap_masks
 from xinpaint.core import qa
+from xinpaint.core.qa_layouts import LAYOUTS
 from xinpaint.core.sensors import quality_layout, sensor_of
 from xinpaint.errors import DataError
 from xinpaint.io.items import Scene
@@ -36,7 +37,7 @@ def wanted(item: Mapping[str, Any], quality: str | None, mask: Sequence[str]) ->
         layout = quality_layout(collection, quality) or qa.quality_rule(quality)
         if layout is None:
             raise DataError(
-                f"quality={quality!r} is no known layer; wanted one of {', '.join(qa.LAYOUTS)}, "
+                f"quality={quality!r} is no known layer; wanted one of {', '.join(LAYOUTS)}, "
                 "or None"
             )
         found[quality] = layout

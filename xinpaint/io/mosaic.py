@@ -90,33 +90,28 @@ def lazily(
         One date a chunk.
     """
     rows, cols = (_pieces(size, chunk) for size in grid.shape)
-    both = np.dtype([("value", band.dtype), ("failed", np.bool_)])
     job = partial(
         read_block, band=band, engine=engine, access=access, keep_going=on_read_error != "raise"
     )
     token = tokenize(band, [[s.asset for s in g] for g in groups], grid, chunk, engine)
     name = f"xinpaint-read-{band.name}-{token}"
-    # one low-level layer: sources differ from task to task, and each task carries only its own
-    tasks: dict[Any, Any] = {}
+    # made by hand: sources differ from task to task and each carries only its own; a block is read
+    # once, and values and failures are taken out of the pair without a copy
+    read_tasks: dict[Any, Any] = {}
     for i, down in enumerate(rows):
         for j, right in enumerate(cols):
             part = grid.part(down, right)
             for date, sources in enumerate(groups):
                 near = tuple(s for s in sources if s.covers(part.bounds, grid.crs))
-                tasks[(name, date, i, j)] = (job, Sheet(near, part))
-    packed = da.Array(
-        HighLevelGraph.from_collections(name, tasks),
-        name,
-        chunks=(
-            (1,) * len(groups),
-            *(tuple(s.stop - s.start for s in axis) for axis in (rows, cols)),
-        ),
-        meta=np.empty((0, 0, 0), both),
-    )
-    made = [
-        packed.map_blocks(_field, key, dtype=both[key], meta=np.empty((0, 0, 0), both[key]))
-        for key in ("value", "failed")
-    ]
+                read_tasks[(name, date, i, j)] = (job, Sheet(near, part))
+    pieces = (tuple(s.stop - s.start for s in axis) for axis in (rows, cols))
+    chunks = ((1,) * len(groups), *pieces)
+    made = []
+    for take, dtype in ((_values, np.dtype(band.dtype)), (_failed, np.dtype(np.bool_))):
+        own = f"{name}-{take.__name__.strip('_')}"
+        tasks: dict[Any, Any] = {(own, *key[1:]): (take, key) for key in read_tasks}
+        graph = HighLevelGraph({name: read_tasks, own: tasks}, {name: set(), own: {name}})
+        made.append(da.Array(graph, own, chunks=chunks, meta=np.empty((0, 0, 0), dtype)))
     return made[0], made[1]
 
 
@@ -124,14 +119,20 @@ def _pieces(size: int, chunk: int) -> list[slice]:
     return [slice(a, min(a + chunk, size)) for a in range(0, size, chunk)]
 
 
-def _field(packed: NDArray[np.void], key: str) -> NDArray[Any]:
-    return np.ascontiguousarray(packed[key])
+Pair = tuple[NDArray[Any], NDArray[np.bool_] | None]
 
 
-def read_block(
-    sheet: Sheet, *, band: Band, engine: str, access: Access, keep_going: bool
-) -> NDArray[np.void]:
-    """Read one block of one date: a structured array ``[1 y x]`` of value and failed.
+def _values(pair: Pair) -> NDArray[Any]:
+    return pair[0][None]
+
+
+def _failed(pair: Pair) -> NDArray[np.bool_]:
+    values, failed = pair
+    return (np.zeros(values.shape, bool) if failed is None else failed)[None]
+
+
+def read_block(sheet: Sheet, *, band: Band, engine: str, access: Access, keep_going: bool) -> Pair:
+    """Read one block of one date: values ``[y x]``, and what failed (None where nothing did).
 
     Raises
     ------
@@ -142,8 +143,7 @@ def read_block(
         A source that the guard does not let through, in any case.
     """
     reader = import_module(ENGINES[engine]).read
-    out = np.empty((1, *sheet.grid.shape), [("value", band.dtype), ("failed", np.bool_)])
-    values = np.full(sheet.grid.shape, band.empty, band.dtype)
+    values: NDArray[Any] | None = None
     lost = False
     for source in sheet.sources:
         use = partial(
@@ -163,10 +163,14 @@ def read_block(
             warnings.warn(str(error), stacklevel=2)
             lost = True
             continue
-        np.copyto(values, unpacked(raw, band, source), where=_nothing(values, band))
-    out["value"] = values
-    out["failed"] = _nothing(values, band) if lost else False
-    return out
+        found = unpacked(raw, band, source)
+        if values is None:
+            values = found
+        else:
+            np.copyto(values, found, where=_nothing(values, band))
+    if values is None:
+        values = np.full(sheet.grid.shape, band.empty, band.dtype)
+    return values, _nothing(values, band) if lost else None
 
 
 def _nothing(values: NDArray[Any], band: Band) -> NDArray[np.bool_]:

@@ -36,9 +36,11 @@ def read(name: str, band: int, grid: Grid, dtype: np.dtype[Any], nodata: float) 
     config = RasterLoadParams(
         dtype=dtype.str, fill_value=nodata, src_nodata_fallback=nodata, fail_on_error=True
     )
-    out = np.full(grid.shape, nodata, dtype)
     driver = RioDriver()
     state: Any = driver.new_load(box)
     where, pixels = driver.open(RasterSource(name, band=band), state).read(config, box)
+    if pixels.shape == grid.shape:
+        return np.asarray(pixels)
+    out = np.full(grid.shape, nodata, dtype)
     out[where] = pixels
     return out
