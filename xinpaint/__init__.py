@@ -22,7 +22,9 @@ _ROOMS = {
 #: Public function -> the room it lives in, likewise.
 _FUNCTIONS = {
     "fill": "xinpaint.io.job",
+    "open_ee": "xinpaint.io.earthengine",
     "open_filled": "xinpaint.io.verify",
+    "open_scenes": "xinpaint.io.scenes",
     "open_stac": "xinpaint.io.stac",
     "verify": "xinpaint.io.verify",
 }
@@ -34,7 +36,9 @@ __all__ = [
     "fill",
     "masks",
     "metrics",
+    "open_ee",
     "open_filled",
+    "open_scenes",
     "open_stac",
     "tutorial",
     "verify",

@@ -55,6 +55,17 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, help="data folder ($XINPAINT_DATA)")
     train.add_argument("--device", default="cpu")
     train.set_defaults(run=_train)
+
+    chips = commands.add_parser("chips", help="export Landsat 7 training chips from Earth Engine")
+    chips.add_argument("out", type=Path, help="folder; the same command goes on where it stopped")
+    where = chips.add_mutually_exclusive_group(required=True)
+    where.add_argument("--country", help="its English name")
+    where.add_argument("--box", type=float, nargs=4, metavar=("W", "S", "E", "N"))
+    chips.add_argument("--count", type=int, default=100, help="places (%(default)s)")
+    chips.add_argument("--collection", default="LANDSAT/LE07/C02/T1_L2", help="(%(default)s)")
+    chips.add_argument("--project", help="Earth Engine project")
+    chips.add_argument("--seed", type=int, default=0)
+    chips.set_defaults(run=_chips)
     return parser
 
 
@@ -162,6 +173,24 @@ def _train(args: argparse.Namespace) -> None:
 
     out = args.out or Path("runs") / args.recipe.stem
     print(f"wrote {fit(args.recipe, out, data=args.data, device=args.device)}")
+
+
+def _chips(args: argparse.Namespace) -> None:
+    try:
+        from xinpaint.io.chips import export
+    except ImportError as error:
+        raise DataError(f"{error}; install it with: pip install 'xinpaint[ee]'") from error
+
+    place = args.country or args.box
+    made = export(
+        args.out,
+        place,
+        count=args.count,
+        collection=args.collection,
+        project=args.project,
+        seed=args.seed,
+    )
+    print(", ".join(f"{number} {folder}" for folder, number in made.items()), f"in {args.out}")
 
 
 def _open(path: Path) -> xr.Dataset:

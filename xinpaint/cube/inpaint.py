@@ -134,6 +134,7 @@ def planned(group: Group, filler: Filler) -> tuple[Plan, list[Any]]:
         tuple(place(layer.observed) for layer in layers),
         tuple(place(layer.where) for layer in layers),
         tuple(place(layer.failed) for layer in layers),
+        tuple(layer.packing for layer in layers),
     )
     return plan, masks
 

@@ -24,7 +24,8 @@ from xinpaint.errors import RecipeError, TrainingError
 from xinpaint.io.weights import find, save
 from xinpaint.nets.convnp import ConvNP
 from xinpaint.nets.table import NETS
-from xinpaint.train.data import Batch, Image, data_folder, read_images, read_masks, sample
+from xinpaint.train.cubes import read_images, read_masks, read_stacks
+from xinpaint.train.data import Batch, Image, data_folder, sample
 from xinpaint.train.evaluate import (
     Score,
     calibrate,
@@ -34,7 +35,7 @@ from xinpaint.train.evaluate import (
 )
 from xinpaint.train.objective import objective
 from xinpaint.train.recipe import Recipe, read
-from xinpaint.train.stacks import Stack, read_stacks, sample_dates
+from xinpaint.train.stacks import Stack, sample_dates
 
 Source = TypeVar("Source", Image, Stack)
 
