@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 from tests.cube.fillers import WindowMean
+from xinpaint.io import ledger as ledgers
 from xinpaint.io import store
 from xinpaint.io.drive import Driver
 from xinpaint.io.jobspec import Job, plan
@@ -28,7 +29,7 @@ class Nothing:
 
     def submit(self, job: Job, index: tuple[int, int, int]) -> Future[Outcome]:
         future: Future[Outcome] = Future()
-        future.set_result(Outcome(store.EMPTY))
+        future.set_result(Outcome(ledgers.EMPTY))
         return future
 
     def close(self) -> None: ...
@@ -68,11 +69,11 @@ def test_a_million_blocks(tmp_path: Path) -> None:
     store.create(job, head, filler)
     lap("create")
     begun = time.perf_counter()
-    ledger = store.Ledger(job.dst)
+    ledger = ledgers.Ledger(job.dst)
     assert ledger.counts()["pending"] == 1_000_000
     lap("scan")
-    ledger.status[:] = store.DONE
-    ledger.status.ravel()[::50] = store.PENDING
+    ledger.status[:] = ledgers.DONE
+    ledger.status.ravel()[::50] = ledgers.PENDING
     begun = time.perf_counter()
     ledger.flush()
     lap("flush")
@@ -80,7 +81,7 @@ def test_a_million_blocks(tmp_path: Path) -> None:
     Driver(job, ledger, Nothing(), NoBar()).run()
     took["drive a block"] = (time.perf_counter() - begun) / 20_000
     print({name: f"{1000 * seconds:.3g} ms" for name, seconds in took.items()})
-    assert store.Ledger(job.dst).finished
+    assert ledgers.Ledger(job.dst).finished
     assert took["scan"] <= 1
     assert took["flush"] <= 0.1
     assert took["drive a block"] <= 0.01
