@@ -74,6 +74,7 @@ def _add_fill(commands: Any) -> None:
     fill.add_argument(
         "--block", type=int, nargs="+", metavar="N", help="pixels of a block: side; y x; dates y x"
     )
+    fill.add_argument("--dry-run", action="store_true", help="write nothing, say what to expect")
     fill.set_defaults(run=_fill)
 
     append = commands.add_parser("append", help="fill the dates that a Zarr cube has gained")
@@ -108,9 +109,13 @@ def _fill(args: argparse.Namespace) -> int:
         args.dst,
         args.method,
         block=block,
+        dry_run=args.dry_run,
         **_where(args),
         **options,
     )
+    if args.dry_run:
+        print(report)
+        return 0
     return _told(report, args.dst)
 
 

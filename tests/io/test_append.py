@@ -11,7 +11,7 @@ import xarray as xr
 
 import xinpaint
 from tests.cube.fillers import TimeMean, WindowMean
-from tests.io.cubes import Breaks, chunks, source
+from tests.io.cubes import Breaks, chunks, flip, source
 from xinpaint.errors import JobError
 from xinpaint.io import append as appending
 from xinpaint.io import store
@@ -119,8 +119,9 @@ def test_damage_to_a_block_of_old_and_new_dates(src: Path, tmp_path: Path) -> No
     before = chunks(dst)
     edge = dst / "red" / "c" / "1" / "0" / "0"  # dates 3 and 4 of the one, 5 of the other
     edge.write_bytes(edge.read_bytes()[:-3])
+    flip(dst / "nir" / "c" / "2" / "1" / "1", 99)
     mended = xinpaint.verify(dst, deep=True, repair=True)
-    assert (mended.corrupted, mended.repaired, mended.ok) == (("1/0/0",), 1, True)
+    assert (mended.corrupted, mended.repaired, mended.ok) == (("1/0/0", "2/1/1"), 2, True)
     assert chunks(dst) == before
 
 

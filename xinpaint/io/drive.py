@@ -100,7 +100,8 @@ class Driver:
         finally:
             for future in self._under_way:
                 future.cancel()
-            self.ledger.flush()
+            with contextlib.suppress(OSError):  # a full disk; once more when the workers are gone
+                self.ledger.flush()
 
     def _todo(self) -> Iterator[Index]:
         for t, y, x in np.argwhere(np.isin(self.ledger.status, (PENDING, GROWN))):

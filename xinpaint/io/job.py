@@ -65,7 +65,7 @@ def fill(
     retry_failed : bool
         Try the blocks that failed before once more.
     dry_run : bool
-        Write nothing; time one block and say what to expect.
+        Write nothing; time three blocks and say what to expect.
     **options
         The method's own, such as ``weights`` or ``device``; and ``progress=False`` for no bar.
 
@@ -162,6 +162,7 @@ def run(
                 driver.run()
             finally:
                 workers.close()
+                ledger.flush(last=True)
     ledger.mark(complete=ledger.finished)
     seconds = time.monotonic() - begun
     done, pixels = (driver.blocks, driver.pixels) if driver else (0, 0)
@@ -170,24 +171,28 @@ def run(
 
 
 def _estimate(job: Job, head: xr.Dataset, workers: int | None) -> Report:
-    """Time the middle block, without writing it."""
+    """Time three blocks from across the cube, without writing them."""
     opened = work.opened_here(job, store=False)
-    t, y, x = job.counts
-    tile = job.tile((t // 2, y // 2, x // 2))
-    begun = time.monotonic()
-    made = fill_pieces(work.read_here(opened, tile), opened.filler)
-    seconds = time.monotonic() - begun
-    written = sum(variable.nbytes for variable in made.values())
-    area = float(np.prod([b - a for a, b in tile.core]))
-    around = float(np.prod([b - a for a, b in tile.padded]))
-    whole = float(np.prod(job.shape))
+    places = {tuple(n * k // 4 for n in job.counts) for k in (1, 2, 3)}
+    seconds, written, area, around = 0.0, 0.0, 0.0, 0.0
+    for number, place in enumerate([min(places), *places]):
+        tile = job.tile((place[0], place[1], place[2]))
+        begun = time.monotonic()
+        made = fill_pieces(work.read_here(opened, tile), opened.filler)
+        if number:  # the first loads the net
+            seconds += (time.monotonic() - begun) / len(places)
+            written += sum(variable.nbytes for variable in made.values())
+            area += float(np.prod([b - a for a, b in tile.core]))
+            around = max(around, float(np.prod([b - a for a, b in tile.padded])))
     bands = source.gridded(head, opened.cube)
     per_pixel = sum(head.variables[name].dtype.itemsize for name in bands)
     blocks = int(np.prod(job.counts))
+    # a net keeps all processors busy with one block, other methods one of them
+    at_once = 1 if hasattr(opened.filler, "device") else min(workers or cpus(), blocks)
     expected = {
-        "bytes": written * whole / area,
-        "memory": per_pixel * around + 2 * written,
-        "seconds": seconds * blocks / min(workers or cpus(), blocks),
+        "bytes": written * float(np.prod(job.shape)) / area,
+        "memory": per_pixel * around + 2 * written / len(places),
+        "seconds": seconds * blocks / at_once,
     }
     counts = dict.fromkeys(WORDS[:GROWN], 0) | {"pending": blocks}
     return Report(counts, estimate=expected)

@@ -22,6 +22,9 @@ PENDING, DONE, COPIED, EMPTY, FAILED, GROWN = range(6)
 #: its older dates and waits for those that were appended.
 WORDS = ("pending", "filled", "copied", "empty", "failed", "grown")
 
+#: Bytes beside the status that are set aside for a full disk.
+ASIDE = 2**16
+
 
 class Ledger:
     """Which blocks are done, and why others failed; only the driver writes it.
@@ -53,6 +56,7 @@ class Ledger:
             ) from error
         self._saved = self.status.copy()
         self.attrs: dict[str, Any] = dict(self._array.attrs)
+        self._aside = self.dst / STATUS / "aside.partial"
         self.failures = self._read("failures")
         self.notes = self._read("notes")
 
@@ -78,8 +82,13 @@ class Ledger:
             self.set((int(index[0]), int(index[1]), int(index[2])), PENDING)
         self.flush()
 
-    def flush(self) -> None:
-        """Write causes and notes, then the status, as few chunks; each appears whole."""
+    def flush(self, *, last: bool = False) -> None:
+        """Write causes and notes, then the status, as few chunks; each appears whole.
+
+        The last time, what was set aside is used: on a full disk this is what is written still.
+        """
+        if last:
+            self._aside.unlink(missing_ok=True)
         for what, told in (("failures", self.failures), ("notes", self.notes)):
             file = self.dst / STATUS / f"{what}.json"
             if told or file.is_file():
@@ -140,11 +149,10 @@ class Ledger:
             zarr.consolidate_metadata(self.dst)
 
     def sweep(self) -> None:
-        """Remove temporary files of writers that were killed, and show that one can write."""
-        probe = self.dst / STATUS / "probe.partial"
-        probe.write_bytes(b"x")
+        """Remove temporary files of writers that were killed; set room for the status aside."""
         for left in self.dst.rglob("*.partial"):
             left.unlink(missing_ok=True)
+        self._aside.write_bytes(bytes(ASIDE + 2 * self.status.nbytes))
 
 
 def block_name(index: tuple[int, ...]) -> str:

@@ -29,7 +29,7 @@ class Report:
         By block, what a method noted, such as that the CPU did what the GPU had no memory for.
     estimate : mapping of str to float
         Of a dry run: ``bytes`` of output before compression, ``memory`` in bytes a worker,
-        ``seconds`` for all pending blocks, from one that was timed.
+        ``seconds`` for all blocks, from three that were timed; writing is not in it.
     """
 
     blocks: Mapping[str, int]
