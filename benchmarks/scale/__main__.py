@@ -61,12 +61,9 @@ def projection(say: Say, rate: float) -> None:
     area, pixel, dates = 30.4e6, 30.0, 23  # Africa in km², metres, a year of 16-day revisits
     pixels = area * 1e6 / pixel**2 * dates * len(scene.BANDS)
     hours = pixels / rate / 3600
-    say(
-        f"Africa, {pixel:.0f} m, {dates} dates, {len(scene.BANDS)} bands: {pixels:.2g} band-pixels;"
-    )
-    say(
-        f"  at the job's rate {hours:,.0f} hours of this machine, or {hours / 168:,.0f} of them a week"
-    )
+    cube = f"{pixel:.0f} m, {dates} dates, {len(scene.BANDS)} bands"
+    say(f"Africa, {cube}: {pixels:.2g} band-pixels, at the job's rate {hours:,.0f} hours of this")
+    say(f"  machine, or {hours / 168:,.0f} such machines for a week")
 
 
 class Timed:
