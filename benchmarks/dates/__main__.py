@@ -67,7 +67,7 @@ def main(words: Sequence[str] | None = None) -> int:
             for case in draw(folder, part, asked.masks):
                 rows[part] += [score(case, name, *one) for name, one in ready.items()]
                 print(f"{part}: {case.name} {case.kind}", file=sys.stderr)
-            print(f"## {PARTS[part]}\n\n{report.table(rows[part])}\n")
+            print(f"## {PARTS[part]}\n\n{report.gains(rows[part])}\n\n{report.table(rows[part])}\n")
     except XinpaintError as error:
         print(error, file=sys.stderr)
         return 1

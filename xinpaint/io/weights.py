@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Weights shipped with the package.
 SHIPPED = Path(__file__).parent.parent / "weights"
 #: Neural methods and the weights they use by default.
-NEURAL = {"convnp": "convcnp"}
+NEURAL = {"convnp": "convnp"}
 #: Nets that take other dates.
 DATED = frozenset({"convnp"})
 
