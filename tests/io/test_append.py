@@ -29,7 +29,7 @@ BLOCK = (2, 72, 72)
 def src(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cube of seven dates; `first` cuts it."""
     folder = tmp_path_factory.mktemp("append")
-    source(folder / "by-date.zarr", t=7, y=80, x=100)
+    source(folder / "by-date.zarr", t=7, y=80, x=60)
     return first(folder / "by-date.zarr", folder / "cube.zarr", 7)
 
 
@@ -85,7 +85,7 @@ def test_only_new_blocks_and_dates_are_done(src: Path, tmp_path: Path) -> None:
     xinpaint.fill(three, dst, WindowMean(5), block=BLOCK, progress=False)
     before = chunks(dst)
     report = xinpaint.append(first(src, tmp_path / "5.zarr", 5), dst, WindowMean(5), progress=False)
-    assert report.done == 2 * 4  # the row of blocks that holds date 3, and that of date 4
+    assert report.done == 2 * 2  # the row of blocks that holds date 3, and that of date 4
     after = chunks(dst)
     assert all(after[key] == before[key] for key in before if "/c/0/" in key)
 
@@ -119,9 +119,9 @@ def test_damage_to_a_block_of_old_and_new_dates(src: Path, tmp_path: Path) -> No
     before = chunks(dst)
     edge = dst / "red" / "c" / "1" / "0" / "0"  # dates 3 and 4 of the one, 5 of the other
     edge.write_bytes(edge.read_bytes()[:-3])
-    flip(dst / "nir" / "c" / "2" / "1" / "1", 99)
+    flip(dst / "nir" / "c" / "2" / "1" / "0", 99)
     mended = xinpaint.verify(dst, deep=True, repair=True)
-    assert (mended.corrupted, mended.repaired, mended.ok) == (("1/0/0", "2/1/1"), 2, True)
+    assert (mended.corrupted, mended.repaired, mended.ok) == (("1/0/0", "2/1/0"), 2, True)
     assert chunks(dst) == before
 
 
@@ -136,7 +136,7 @@ def test_killed_while_it_grows(src: Path, tmp_path: Path, monkeypatch: pytest.Mo
     class Stopped(BaseException):
         """Nothing catches it, like a kill."""
 
-    for at in range(1, 9):
+    for at in (1, 3, 4, 6, 7):
         shutil.rmtree(dst)
         shutil.copytree(tmp_path / "aside.zarr", dst)
         steps = [0]
@@ -182,7 +182,7 @@ def test_what_cannot_be_appended(src: Path, tmp_path: Path) -> None:
     dst, three = tmp_path / "filled.zarr", first(src, tmp_path / "3.zarr", 3)
     xinpaint.fill(three, dst, WindowMean(5), block=BLOCK, progress=False)
     before = chunks(dst)
-    with pytest.raises(JobError, match=r"has 3 dates, the source 7: use append"):
+    with pytest.raises(JobError, match=r"had \[3\] dates, it has 7 now: use append"):
         xinpaint.fill(src, dst, WindowMean(5), block=BLOCK, progress=False)
     ds = xr.open_zarr(src, decode_coords="all", chunks={})
     for name, other in {
@@ -197,7 +197,7 @@ def test_what_cannot_be_appended(src: Path, tmp_path: Path) -> None:
     with pytest.raises(JobError, match=r"different are method: 'WindowMean' there, 'TimeMean' now"):
         xinpaint.append(src, dst, TimeMean(), progress=False)
     xinpaint.append(src, dst, WindowMean(5), progress=False)
-    with pytest.raises(JobError, match=r"shape: \[7, 80, 100\] there, \[3, 80, 100\] now"):
+    with pytest.raises(JobError, match=r"shape: \[7, 80, 60\] there, \[3, 80, 60\] now"):
         xinpaint.append(three, dst, WindowMean(5), progress=False)
     with pytest.raises(JobError, match="no output of a fill job"):
         appending.append(src, tmp_path / "nothing.zarr", WindowMean(5), progress=False)

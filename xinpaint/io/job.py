@@ -105,11 +105,13 @@ def fill(
 
 def check_same(job: Job, ledger: Ledger) -> None:
     """Raise JobError where the store was begun with anything else than this job."""
-    found = differences(job, ledger.attrs["job"])
-    if ledger.attrs.get("growing") or "dates" in found:
+    there = ledger.attrs["job"]
+    found = differences(job, there)
+    grew = "dates" in found and job.dates[-1] >= there["dates"][-1]
+    if ledger.attrs.get("growing") or grew:
         raise JobError(
-            f"{job.dst} has {ledger.attrs['job']['dates'][-1]} dates, the source {job.shape[0]}: "
-            "use append (xinpaint append SRC DST) to fill those that are new"
+            f"{job.dst} was filled when the source had {there['dates']} dates, it has "
+            f"{job.dates[-1]} now: use append (xinpaint append SRC DST)"
         )
     if found:
         raise JobError(
