@@ -107,7 +107,8 @@ def die_and_go_on(src: Path, dst: Path, whole: dict[str, bytes], kills: int) -> 
     report = xinpaint.fill(src, dst, Slow(5, seconds=0.02), block=BLOCK, progress=False)
     assert report.complete
     assert chunks(dst) == whole
-    assert not list(dst.parent.rglob("*.partial"))
+    assert not list(dst.rglob("*.partial"))
+    assert not list(dst.parent.glob(".*.partial"))
     assert [p.name for p in (dst / STATUS).glob("lock")] == []
     assert xinpaint.verify(dst, deep=True).ok
 

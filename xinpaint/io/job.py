@@ -140,36 +140,39 @@ def run(
     retry_failed, progress : bool
         As in `fill`.
     """
-    from tqdm.auto import tqdm
-
     begun = time.monotonic()
-    driver = None
     if retry_failed:
         ledger.reset(ledger.status == FAILED)
-    if not ledger.finished:
+    if not (ledger.finished and ledger.attrs["complete"]):
         ledger.sweep()
-        left = ledger.counts()["pending"]
-        size = ledger.status.size
-        patience = 0.5 if sys.stderr.isatty() else 10.0
-        workers = engine(*where, job, left)
-        with tqdm(
-            total=size,
-            initial=size - left,
-            unit="block",
-            mininterval=patience,
-            disable=not progress,
-        ) as bar:
-            driver = Driver(job, ledger, workers, bar)
-            try:
-                driver.run()
-            finally:
-                workers.close()
-                ledger.flush(last=True)
+    try:
+        done, pixels = (0, 0) if ledger.finished else _drive(job, ledger, where, progress)
+    finally:
+        ledger.flush(last=True)
     ledger.mark(complete=ledger.finished)
     seconds = time.monotonic() - begun
-    done, pixels = (driver.blocks, driver.pixels) if driver else (0, 0)
     made = Report(ledger.counts(), dict(ledger.failures), seconds, done, pixels)
     return replace(made, notes=dict(ledger.notes))
+
+
+def _drive(
+    job: Job, ledger: Ledger, where: tuple[Any, int | None], progress: bool
+) -> tuple[int, int]:
+    """Run what is pending, with a bar; blocks and pixels that were done."""
+    from tqdm.auto import tqdm
+
+    left, size = ledger.counts()["pending"], ledger.status.size
+    patience = 0.5 if sys.stderr.isatty() else 10.0
+    workers = engine(*where, job, left)
+    with tqdm(
+        total=size, initial=size - left, unit="block", mininterval=patience, disable=not progress
+    ) as bar:
+        driver = Driver(job, ledger, workers, bar)
+        try:
+            driver.run()
+        finally:
+            workers.close()
+    return driver.blocks, driver.pixels
 
 
 def _estimate(job: Job, head: xr.Dataset, workers: int | None) -> Report:
