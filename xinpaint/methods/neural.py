@@ -137,10 +137,9 @@ class NeuralFiller:
             device = resolve(self.device)
             wanted = [k for k in range(task.shape[0]) if task.target[k].any()]
             dates = [(date, self._others(task, date)) for date in wanted]
-            with lock(device):
-                for some in batches(dates, task.values[0].size, device):
-                    picked = [date for date, _ in some]
-                    mean[picked], std[picked] = self._ask(task, some, device)
+            for some in batches(dates, task.values[0].size, device):
+                picked = [date for date, _ in some]
+                mean[picked], std[picked] = self._ask(task, some, device)
         mean[~task.target] = np.nan
         std[~task.target] = np.nan
         return Fill(mean, std)
@@ -173,15 +172,15 @@ def _answer(net: Any, task: Task, some: Asked, device: str, precision: str) -> A
     """Dates with as many other dates each, ``[n b y x]``, widened to the net's stride."""
     import torch
 
-    def ready(dates: Sequence[int]) -> list[Any]:
-        return [torch.from_numpy(part).to(device) for part in aligned(task, dates, net.stride)]
-
-    given = ready([date for date, _ in some])
+    given = [*aligned(task, [date for date, _ in some], net.stride)]
     if others := [k for _, told in some for k in told]:
         away = [task.days[list(told)] - task.days[date] for date, told in some]
-        given += [part.unflatten(0, (len(some), -1)) for part in ready(others)]
-        given += [torch.from_numpy(np.stack(away).astype(np.float32)).to(device)]
-    with torch.inference_mode(), computing(device, precision):
-        mean, std = (part.float().cpu().numpy() for part in net(*given))
+        parts = aligned(task, others, net.stride)
+        given += [part.reshape(len(some), -1, *part.shape[1:]) for part in parts]
+        given += [np.stack(away).astype(np.float32)]
+    # only what the device does is done under its lock, so that threads prepare beside it
+    with lock(device), torch.inference_mode(), computing(device, precision):
+        asked = [torch.from_numpy(part).to(device) for part in given]
+        mean, std = (part.float().cpu().numpy() for part in net(*asked))
     rows, columns = inside(task, net.stride)
     return mean[:, :, rows, columns], std[:, :, rows, columns]
