@@ -118,16 +118,19 @@ def test_fill_again_status_and_verify(store, tmp_path, capsys):
     assert "no output of a fill job" in capsys.readouterr().err
 
 
-def test_append(store, tmp_path, capsys):
-    dst, longer = str(tmp_path / "filled.zarr"), tmp_path / "longer.zarr"
-    assert main(["fill", str(store), dst, "--method", "telea", "--dry-run"]) == 0
+def test_append(tmp_path, capsys):
+    cube, longer = str(tmp_path / "cube.zarr"), str(tmp_path / "longer.zarr")
+    three = open_cube(dates=3, size=64, chunks={"time": 1, "y": 32, "x": 32})
+    three.to_zarr(longer, consolidated=True)
+    three.isel(time=slice(0, 2)).to_zarr(cube, consolidated=True)
+    dst = str(tmp_path / "filled.zarr")
+    assert main(["fill", cube, dst, "--method", "telea", "--dry-run"]) == 0
     assert "before compression" in capsys.readouterr().out
     assert not (tmp_path / "filled.zarr").exists()
-    assert main(["fill", str(store), dst, "--method", "telea"]) == 0
-    open_cube(dates=3, size=64, chunks={"time": 1, "y": 32, "x": 32}).to_zarr(longer)
-    assert main(["fill", str(longer), dst, "--method", "telea"]) == 2
+    assert main(["fill", cube, dst, "--method", "telea"]) == 0
+    assert main(["fill", longer, dst, "--method", "telea"]) == 2
     assert "use append (xinpaint append SRC DST)" in capsys.readouterr().err
-    assert main(["append", str(longer), dst]) == 0
+    assert main(["append", longer, dst]) == 0
     assert "1 blocks in" in capsys.readouterr().out
     assert xr.open_zarr(dst, chunks={}).sizes["time"] == 3
     assert main(["verify", dst, "--deep"]) == 0

@@ -38,9 +38,9 @@ def told_if_full(dst: str, needed: Callable[[], int] | None = None) -> Iterator[
             raise
         place = next(p for p in (Path(dst), *Path(dst).parents) if p.exists())
         free = shutil.disk_usage(place).free
-        more = f" of about {needed():,} that are needed" if needed else ""
+        more = f", about {needed():,} are needed" if needed else ""
         raise JobError(
-            f"disk full: {free:,} bytes{more} are free at {dst} ({error.strerror}); make room and "
+            f"disk full: {free:,} bytes are free at {dst}{more} ({error.strerror}); make room and "
             "run the same command again"
         ) from error
 
