@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,9 @@ def write(path: Path, side: int, block: int, *, dates: int = 1) -> int:
     for name, band in zip(scene.BANDS, values, strict=True):
         data = np.broadcast_to(band, (dates, side, side))
         ds[name] = (("time", "y", "x"), data, {"nodata": 0})
-    ds.chunk(time=1, y=block, x=block).to_zarr(path, zarr_format=3, consolidated=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Consolidated metadata")
+        ds.chunk(time=1, y=block, x=block).to_zarr(path, zarr_format=3, consolidated=True)
     return 2 * len(scene.BANDS) * (block + 2 * HALO) ** 2
 
 
