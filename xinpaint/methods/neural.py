@@ -100,7 +100,8 @@ class NeuralFiller:
             check_number("convnp", "max_days", self.max_days, least=0)
         if self.precision not in PRECISIONS:
             raise MethodError(f"precision = {self.precision!r}: use one of {list(PRECISIONS)}")
-        resolve(self.device)
+        if self.device not in ("auto", "cpu"):  # these are always at hand: torch can wait
+            resolve(self.device)
 
     @property
     def halo(self) -> Halo:
