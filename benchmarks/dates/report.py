@@ -6,7 +6,7 @@ import math
 from statistics import fmean
 
 import xinpaint
-from benchmarks.dates.scoring import Row
+from benchmarks.dates.scoring import AGREEMENT, Row
 
 #: How the methods of our own are called; the number of other dates follows.
 OWN = "convnp K="
@@ -43,7 +43,7 @@ def gains(rows: list[Row]) -> str:
     """What `convnp` with the most dates gains in PSNR, case by case, over the best other."""
     own = max((r.method for r in rows if r.method.startswith(OWN)), default="", key=_count)
     space = f"{OWN}0"
-    rivals = [r.method for r in rows if not r.method.startswith(OWN)]
+    rivals = [r.method for r in rows if not r.method.startswith((OWN, AGREEMENT))]
     lines = []
     for title, others in (
         ("the best other method of each case", rivals),
@@ -100,8 +100,10 @@ Written by `python -m benchmarks.dates` (xinpaint {version}, weights `{sha256}`)
 PSNR of the hidden pixels, all bands pooled, each band stretched by the 1st and 99th percentile of
 the target date; a pixel that a method does not answer is not scored (see *answered*). K is the
 number of other dates `convnp` may look at, the nearest in time; the other methods of time get six,
-the harmonic fit sixty. "s / Mpx" is seconds for a million hidden band-pixels, on the machine that
-wrote this page; only ratios mean anything.
+the harmonic fit sixty. "(both images)" is how well the image that the truth comes from agrees with
+the target date where both saw the ground: about the best that can be seen. "s / Mpx" is
+seconds for a million hidden band-pixels, on the machine that wrote this page; only ratios mean
+anything.
 
 {tables}
 """
