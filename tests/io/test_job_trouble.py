@@ -186,9 +186,10 @@ def flip_and_mend(src: Path, dst: Path, flips: int) -> None:
         key = keys[int(rng.integers(len(keys)))]
         flip(dst / key, int(rng.integers(8 * len(before[key]))))
         found = xinpaint.verify(dst, deep=True)
-        name, date = key.split("/")[0], key.split("/")[-3]
-        is_block = key.count("/") == 4
-        assert found.corrupted == ((block_name((int(date), 0, 0)) if is_block else name),), key
+        name, _, *place = key.split("/")
+        date = int(place[0]) if len(place) == 3 else 0  # without time: in the first blocks
+        told = name if len(place) == 1 else block_name((date, 0, 0))
+        assert found.corrupted == (told,), key
         assert not found.ok
         (dst / key).write_bytes(before[key])
     hit = {keys[k] for k in rng.choice(len(keys), min(flips, len(keys)), replace=False)}
