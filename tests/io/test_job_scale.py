@@ -162,10 +162,10 @@ import resource, time, dask.array as da, numpy as np, xarray as xr, xinpaint
 data = da.zeros((100, 2560, 2560), chunks=(1, 256, 256), dtype=np.uint16)
 time_ = np.datetime64("2003-07-01", "ns") + 16 * np.arange(100) * np.timedelta64(1, "D")
 ds = xr.Dataset({"red": (("time", "y", "x"), data, {"nodata": 0})}, coords={"time": time_})
-begun = time.perf_counter()
+begun = time.process_time()
 filled = ds.inpaint.convnp(context="space", device="cpu")
 lazy = filled.to_zarr("FOLDER/filled.zarr", compute=False, zarr_format=3, consolidated=False)
-print(time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
@@ -174,6 +174,7 @@ def test_ten_thousand_blocks_lazily(tmp_path: Path) -> None:
     code = LAZY.replace("FOLDER", str(tmp_path))
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     seconds, kilobytes = map(float, run.stdout.split())
+    # processor time, of one thread: a busy machine is no reason to fail
     print(f"lazy, 10,000 blocks: graph {seconds:.1f} s, client {kilobytes / 1e3:.0f} MB")
     assert seconds <= 30
     assert kilobytes <= 700e3
