@@ -50,6 +50,7 @@ class Source:
     room: int = 99
     dated: bool = False
     sha256: str = "0" * 64
+    probabilistic: bool = True
     seen: list[int] = field(default_factory=list)
 
     def net(self, device: str) -> Any:

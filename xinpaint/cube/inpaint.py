@@ -49,8 +49,8 @@ def inpaint(
     where : bool DataArray, Dataset or bool, optional
         Which missing pixels to fill. By default those that context surrounds: observed pixels
         within 64 pixels (anywhere, for methods that use the whole plane) on three of the four
-        sides or, in more than a thin line, on two opposite ones; or, for methods that use all of
-        time, on another date.
+        sides or, in more than a thin line, on two opposite ones; or, for methods that look along
+        time, on one of the other dates they may look at.
 
     Returns
     -------

@@ -183,11 +183,11 @@ def _task(plan: Plan, block: Block, tile: Tile) -> Task:
 
 
 def _in_reach(plan: Plan, context: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels that context surrounds; for a method of the whole time axis, all ever seen."""
+    """Pixels that context surrounds; for a method that looks along time, all seen on a date."""
     reach = None if plan.reach is None else max(plan.reach - WHISKER, 0)
     near = masks.surrounded(context, plan.reach)
     near |= _shaved(context, masks.between(context, reach))
-    if plan.filler.halo.t is None:
+    if plan.filler.halo.t != 0:
         near |= context.any(axis=0)
     return near
 

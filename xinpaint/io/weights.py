@@ -29,6 +29,8 @@ SHIPPED = Path(__file__).parent.parent / "weights"
 NEURAL = {"convnp": "convnp"}
 #: Nets that take other dates.
 DATED = frozenset({"convnp"})
+#: Nets whose answers can be drawn.
+LATENT = frozenset({"convlnp"})
 
 _LOCK = threading.Lock()
 
@@ -49,6 +51,11 @@ class Weights:
 
     path: str
     sha256: str
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether the net says how sure it is."""
+        return bool(card(self.path).get("probabilistic", True))
 
     def net(self, device: str) -> nn.Module:
         """The ready net in evaluation mode, loaded once per process and device.
@@ -165,6 +172,7 @@ def save(
         "net": name,
         "numbers": dict(numbers),
         "sha256": sha256(part),
+        "probabilistic": bool(getattr(net, "probabilistic", True)),
         "bands": "any number, any order, any unit",
         "licence": recipe.get("licence", ""),
         "reference": recipe.get("reference", ""),
@@ -205,6 +213,8 @@ def filler(name: str, **options: Any) -> Filler:
 
             source = find(options.pop("weights", None), method=name)
             options["context"] = _context(source, options.get("context", "auto"))
+            if options.get("draw") is not None and card(source.path)["net"] not in LATENT:
+                raise WeightsError(f"{source.path} draws no samples: use weights of a ConvLNP")
             return NeuralFiller(source, **options)
         ready: Filler = METHODS[name](**options)
         return ready

@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinpaint.core.dates import check_days, nearest
+from xinpaint.core.noise import gaussian
 from xinpaint.core.notes import note
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
 from xinpaint.errors import MethodError
 from xinpaint.methods.aligned import aligned, inside
 from xinpaint.methods.devices import (
+    BUDGET,
     PRECISIONS,
     batches,
     computing,
@@ -34,6 +36,8 @@ from xinpaint.methods.planes import check_number
 if TYPE_CHECKING:
     from torch import nn
 
+#: Draws of a latent net behind its moments.
+DRAWS = 16
 #: Every shipped net looks this far, in pixels.
 REACH = 64
 #: Dates to fill, each with the other dates it is told of.
@@ -48,6 +52,11 @@ class NetSource(Protocol):
     @property
     def sha256(self) -> str:
         """Identity of the weights."""
+        ...
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether the net says how sure it is."""
         ...
 
     def net(self, device: str) -> nn.Module:
@@ -72,6 +81,10 @@ class NeuralFiller:
         How many other dates, the nearest in time.
     max_days : float, optional
         None of them farther away than this.
+    seed : int
+        Of the draws of a latent net.
+    draw : int, optional
+        Answer with this draw of a latent net, not with the moments over :data:`DRAWS` of them.
     precision : {"exact", "bf16", "fp16"}
         "exact" is float32; the others let the net's convolutions compute in half as many bits,
         faster on most GPUs. What decides the unit of an answer stays exact.
@@ -89,8 +102,9 @@ class NeuralFiller:
     context: str = "space"
     max_dates: int = 6
     max_days: float | None = None
+    seed: int = 0
+    draw: int | None = None
     precision: str = "exact"
-    has_std = True
 
     def __post_init__(self) -> None:
         if self.context not in ("space", "time", "auto"):
@@ -98,10 +112,16 @@ class NeuralFiller:
         check_whole("convnp", "max_dates", self.max_dates, least=0)
         if self.max_days is not None:
             check_number("convnp", "max_days", self.max_days, least=0)
+        check_whole("convnp", "seed", self.seed, least=0)
         if self.precision not in PRECISIONS:
             raise MethodError(f"precision = {self.precision!r}: use one of {list(PRECISIONS)}")
         if self.device not in ("auto", "cpu"):  # these are always at hand: torch can wait
             resolve(self.device)
+
+    @property
+    def has_std(self) -> bool:
+        """A single draw, or a net without a spread, says only what, not how sure."""
+        return self.draw is None and self.source.probabilistic
 
     @property
     def halo(self) -> Halo:
@@ -119,8 +139,9 @@ class NeuralFiller:
         return replace(self, context="space")
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        asked = (self.context, self.max_dates, self.max_days, self.precision)
-        return (type(self).__name__, self.source.sha256, self.device, *asked)
+        asked = (self.context, self.max_dates, self.max_days, self.seed, self.draw)
+        how = (self.device, self.precision)
+        return (type(self).__name__, self.source.sha256, *how, *asked)
 
     def fill(self, task: Task) -> Fill:
         """Mean and standard deviation at the target, in the unit of the values.
@@ -136,14 +157,17 @@ class NeuralFiller:
             check_days(task.days, "convnp")
         if task.target.any() and task.context.any():
             device = resolve(self.device)
-            wanted = [k for k in range(task.shape[0]) if task.target[k].any()]
-            dates = [(date, self._others(task, date)) for date in wanted]
-            for some in batches(dates, task.values[0].size, device):
+            wanted = task.target.any((1, 2, 3)) & task.context.any((1, 2, 3))
+            dates = [(int(date), self._others(task, int(date))) for date in np.flatnonzero(wanted)]
+            size = task.values[0].size
+            if hasattr(self.source.net(device), "samples"):  # its draws go together, not its dates
+                size = max(size, BUDGET)
+            for some in batches(dates, size, device):
                 picked = [date for date, _ in some]
                 mean[picked], std[picked] = self._ask(task, some, device)
         mean[~task.target] = np.nan
         std[~task.target] = np.nan
-        return Fill(mean, std)
+        return Fill(mean, std if self.has_std else None)
 
     def _others(self, task: Task, date: int) -> tuple[int, ...]:
         """Other dates to look at, in ascending order."""
@@ -154,7 +178,7 @@ class NeuralFiller:
         """Ask the net for some dates; where memory runs out, for half of them, then the CPU."""
         net = self.source.net(device)
         try:
-            return _answer(net, task, some, device, self.precision)
+            return self._answer(net, task, some, device)
         except Exception as error:
             if device == "cpu" or not is_full(error):
                 raise
@@ -166,22 +190,37 @@ class NeuralFiller:
             means, stds = zip(*parts, strict=True)
             return np.concatenate(means), np.concatenate(stds)
         note(f"the memory of {device} ran out: filled on the CPU")
-        return _answer(self.source.net("cpu"), task, some, "cpu", "exact")
+        return self._answer(self.source.net("cpu"), task, some, "cpu")
 
+    def _answer(self, net: Any, task: Task, some: Asked, device: str) -> Answer:
+        """Dates with as many other dates each, ``[n b y x]``, widened to the net's stride."""
+        import torch
 
-def _answer(net: Any, task: Task, some: Asked, device: str, precision: str) -> Answer:
-    """Dates with as many other dates each, ``[n b y x]``, widened to the net's stride."""
-    import torch
+        given = [*aligned(task, [date for date, _ in some], net.stride)]
+        if others := [k for _, told in some for k in told]:
+            away = [task.days[list(told)] - task.days[date] for date, told in some]
+            parts = aligned(task, others, net.stride)
+            given += [part.reshape(len(some), -1, *part.shape[1:]) for part in parts]
+            given += [np.stack(away).astype(np.float32)]
+        if hasattr(net, "samples"):
+            draws, (y, x) = range(DRAWS) if self.draw is None else [self.draw], given[0].shape[2:]
+            noise = [self._noise(net, task, some[0][0], k, (y, x)) for k in draws]
+            given.append(np.stack(noise)[:, None])
+        ask = net if self.draw is None else net.samples
+        # only what the device does is done under its lock, so that threads prepare beside it
+        with lock(device), torch.inference_mode(), computing(device, self.precision):
+            asked = [torch.from_numpy(part).to(device) for part in given]
+            mean, std = (part.float().cpu().numpy() for part in ask(*asked))
+        if self.draw is not None:
+            mean, std = mean[0], std[0]
+        rows, columns = inside(task, net.stride)
+        return mean[:, :, rows, columns], std[:, :, rows, columns]
 
-    given = [*aligned(task, [date for date, _ in some], net.stride)]
-    if others := [k for _, told in some for k in told]:
-        away = [task.days[list(told)] - task.days[date] for date, told in some]
-        parts = aligned(task, others, net.stride)
-        given += [part.reshape(len(some), -1, *part.shape[1:]) for part in parts]
-        given += [np.stack(away).astype(np.float32)]
-    # only what the device does is done under its lock, so that threads prepare beside it
-    with lock(device), torch.inference_mode(), computing(device, precision):
-        asked = [torch.from_numpy(part).to(device) for part in given]
-        mean, std = (part.float().cpu().numpy() for part in net(*asked))
-    rows, columns = inside(task, net.stride)
-    return mean[:, :, rows, columns], std[:, :, rows, columns]
+    def _noise(
+        self, net: Any, task: Task, date: int, draw: int, shape: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        """The latent numbers of a draw, which belong to places and days, not to tiles."""
+        day = int(np.float64(task.days[date]).view(np.int64))
+        top, left = (place // net.stride * net.stride // net.cell for place in task.origin)
+        cells = (net.latents, shape[0] // net.cell, shape[1] // net.cell)
+        return gaussian((self.seed, draw, day), cells, (top, left))

@@ -5,6 +5,17 @@ from __future__ import annotations
 from torch import nn
 
 from xinpaint.nets.convcnp import ConvCNP
+from xinpaint.nets.convlnp import ConvLNP
 from xinpaint.nets.convnp import ConvNP
+from xinpaint.nets.ongrid import OnGridConvCNP
+from xinpaint.nets.partialconv import PartialConv
+from xinpaint.nets.unet import UNet
 
-NETS: dict[str, type[nn.Module]] = {"convcnp": ConvCNP, "convnp": ConvNP}
+NETS: dict[str, type[nn.Module]] = {
+    "convcnp": ConvCNP,
+    "convnp": ConvNP,
+    "ongrid": OnGridConvCNP,
+    "convlnp": ConvLNP,
+    "unet": UNet,
+    "partialconv": PartialConv,
+}
