@@ -21,6 +21,7 @@ _ROOMS = {
 }
 #: Public function -> the room it lives in, likewise.
 _FUNCTIONS = {
+    "append": "xinpaint.io.append",
     "fill": "xinpaint.io.job",
     "open_ee": "xinpaint.io.earthengine",
     "open_filled": "xinpaint.io.verify",
@@ -33,6 +34,7 @@ __all__ = [
     "__version__",
     "accessors",
     "accessors_water",
+    "append",
     "fill",
     "masks",
     "metrics",
