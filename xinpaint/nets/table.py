@@ -6,5 +6,6 @@ from torch import nn
 
 from xinpaint.nets.convcnp import ConvCNP
 from xinpaint.nets.convnp import ConvNP
+from xinpaint.nets.unet3d import UNet3D
 
-NETS: dict[str, type[nn.Module]] = {"convcnp": ConvCNP, "convnp": ConvNP}
+NETS: dict[str, type[nn.Module]] = {"convcnp": ConvCNP, "convnp": ConvNP, "unet3d": UNet3D}
