@@ -40,10 +40,10 @@ def f1(table: NDArray[np.int64]) -> NDArray[np.float64]:
     return _divide(2 * both, truth + found)
 
 
-def expected_calibration_error(
+def reliability(
     probability: NDArray[Any], truth: NDArray[np.uint8], bins: int = 15
-) -> float:
-    """How far, on the mean, the probability of the most likely class is from its hit rate.
+) -> NDArray[np.float64]:
+    """Pixels, hits and summed probability of the likeliest class, by that probability.
 
     Parameters
     ----------
@@ -51,14 +51,27 @@ def expected_calibration_error(
     truth : uint8 ``[...]``
         Pixels of a code of no class count nothing.
     bins : int
-        Equal bins of probability (Guo et al. 2017, "On calibration of modern neural networks").
+        Equal bins of probability.
+
+    Returns
+    -------
+    float64 ``[3 bins]``
+        Of several images they add up.
     """
     known = truth < len(probability)
-    p = probability[:, known]
+    p = probability[:, known].astype(np.float64)
     sure, hit = p.max(0), p.argmax(0) == truth[known]
     place = np.minimum((sure * bins).astype(int), bins - 1)
-    gaps = np.bincount(place, hit - sure.astype(np.float64), bins)
-    return float(np.abs(gaps).sum() / max(known.sum(), 1))
+    return np.stack([np.bincount(place, weight, bins) for weight in (None, hit, sure)]) * 1.0
+
+
+def calibration_error(table: NDArray[np.float64]) -> float:
+    """How far, on the mean, a probability of `reliability` is from its hit rate.
+
+    The expected calibration error of Guo et al. 2017, "On calibration of modern neural networks".
+    """
+    pixels, hits, sure = table
+    return float(np.abs(hits - sure).sum() / max(pixels.sum(), 1))
 
 
 def _parts(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from xinpaint.core.classes import confusion, expected_calibration_error, f1, iou
+from xinpaint.core.classes import calibration_error, confusion, f1, iou, reliability
 from xinpaint.errors import RecipeError
 from xinpaint.train.data import Bool, Float, read_masks
 from xinpaint.train.labelled import LabelledYear, cut, read_years
@@ -200,7 +200,7 @@ def validate(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> Score:
     truths, answers = zip(*(_answers(net, task, device) for task in tasks), strict=True)
     truth, p = np.concatenate(truths), np.concatenate([_softmax(a) for a in answers], 1)
     table = confusion(truth, p.argmax(0).astype(np.uint8), classes=p.shape[0])
-    shares, error = iou(table), expected_calibration_error(p, truth)
+    shares, error = iou(table), calibration_error(reliability(p, truth))
     return Score(float(shares.mean()), float(f1(table).mean()), float(shares[1]), error)
 
 
