@@ -167,3 +167,16 @@ def test_filled_pixels_count_as_seen():
 def test_bad_input(change, rule, message):
     with pytest.raises(SchemaError, match=message):
         seasons.seasonality(change(ponds(3)), Shown(), rule)
+
+
+def test_the_median_of_a_month():
+    rng = np.random.default_rng(0)
+    values = rng.random((5, 3, 20, 20)).astype(np.float32)
+    values[np.broadcast_to(rng.random((5, 1, 20, 20)) < 0.5, values.shape)] = np.nan
+    values[:, :, 0, 0] = np.nan
+    made = seasons._median(values)
+    assert np.isnan(made[:, 0, 0]).all()
+    known = np.isfinite(values).any(0)
+    wanted = [np.nanmedian(values[(slice(None), *place)]) for place in np.argwhere(known)]
+    np.testing.assert_allclose(made[known], wanted)
+    assert np.isnan(made[~known]).all()

@@ -62,7 +62,8 @@ def reliability(
     p = probability[:, known].astype(np.float64)
     sure, hit = p.max(0), p.argmax(0) == truth[known]
     place = np.minimum((sure * bins).astype(int), bins - 1)
-    return np.stack([np.bincount(place, weight, bins) for weight in (None, hit, sure)]) * 1.0
+    counted = [np.bincount(place, weight, bins) for weight in (None, hit, sure)]
+    return np.stack(counted).astype(np.float64)
 
 
 def calibration_error(table: NDArray[np.float64]) -> float:

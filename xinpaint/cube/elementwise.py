@@ -44,7 +44,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     return da.stack(arrays, axis)
 
 
-def full_like(plane: Any, value: int) -> Any:
+def full_like(plane: Any, value: float) -> Any:
     """Make a constant array of the shape, dtype and chunks of another."""
     if isinstance(plane, np.ndarray):
         return np.full_like(plane, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -115,14 +114,17 @@ def _median(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Median of the dates ``[t b y x]`` that saw a pixel in every band."""
     values = np.where(np.isfinite(values).all(1, keepdims=True), values, np.float32(np.nan))
     if len(values) == 1:
-        return values[0]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice")
-        return np.asarray(np.nanmedian(values, axis=0), np.float32)
+        return np.asarray(values[0])
+    order = np.sort(values, axis=0)  # NaN comes last
+    dates = np.isfinite(order).sum(0, keepdims=True)
+    middle = [
+        np.take_along_axis(order, k, 0)[0] for k in (np.maximum(dates - 1, 0) // 2, dates // 2)
+    ]
+    return np.asarray((middle[0] + middle[1]) / 2, np.float32)
 
 
 def _seen(*planes: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.isfinite(planes).all(0).astype(np.uint8)
+    return np.asarray(np.isfinite(planes).all(0), np.uint8)
 
 
 def _known(plane: NDArray[np.float32], seen: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -131,7 +133,7 @@ def _known(plane: NDArray[np.float32], seen: NDArray[np.uint8]) -> NDArray[np.fl
 
 def _likeliest(*planes: NDArray[Any]) -> NDArray[np.uint8]:
     *raw, seen = planes
-    made = np.argmax(raw, axis=0).astype(np.uint8)
+    made = np.asarray(np.argmax(raw, axis=0), np.uint8)
     made[seen == 0] = NO_DATA
     return made
 

@@ -84,7 +84,7 @@ def _year(label: Path, dates: list[tuple[int, Path, Any]]) -> LabelledYear:
         values, valid = read_bands(path, scale)
         total[month - 1] += np.where(valid, values, 0)
         count[month - 1] += valid
-    images = total / np.maximum(count, 1)[:, None]
+    images = (total / np.maximum(count, 1)[:, None]).astype(np.float32)
     codes = on_grid([str(label)], *grid, "yearly_history")
     return LabelledYear(label.stem, images, count > 0, codes)
 
