@@ -153,7 +153,7 @@ def _as_used(year: WaterYear, seed: list[int]) -> WaterYear:
 def _smeared(image: Float, seen: Bool, rng: np.random.Generator) -> Float:
     """What a simple filler would make of the gaps."""
     made = np.broadcast_to(image[:, seen].mean(1)[:, None, None], image.shape).copy()
-    for sigma in (24, 8, rng.uniform(1.5, 4)):
+    for sigma in (8, rng.uniform(1.5, 4)):
         weight = ndimage.gaussian_filter(seen.astype(np.float32), sigma, truncate=2.5)
         near = weight > 0.02
         for band, old in zip(made, image, strict=True):
