@@ -17,7 +17,7 @@ from benchmarks.dates.cases import (
     read_series,
     real_gaps,
 )
-from benchmarks.dates.scoring import Row, methods, score
+from benchmarks.dates.scoring import Row, agreement, methods, score
 from xinpaint.errors import XinpaintError
 from xinpaint.io.weights import find
 from xinpaint.train.data import data_folder
@@ -66,8 +66,9 @@ def main(words: Sequence[str] | None = None) -> int:
             rows[part] = []
             for case in draw(folder, part, asked.masks):
                 rows[part] += [score(case, name, *one) for name, one in ready.items()]
+                rows[part] += [row] if (row := agreement(case)) else []
                 print(f"{part}: {case.name} {case.kind}", file=sys.stderr)
-            print(f"## {PARTS[part]}\n\n{report.table(rows[part])}\n")
+            print(f"## {PARTS[part]}\n\n{report.gains(rows[part])}\n\n{report.table(rows[part])}\n")
     except XinpaintError as error:
         print(error, file=sys.stderr)
         return 1

@@ -49,7 +49,8 @@ class Case:
     """One date to fill: the series as a task sees it, the truth and where it is hidden.
 
     `values` and `context` ``[t b y x]``, `truth` and `hidden` ``[b y x]``, `date` the target's
-    index; `planted` (bool ``[y x]``) where other dates were made to lie.
+    index; `planted` (bool ``[y x]``) where other dates were made to lie; `beside` ``[b y x]`` the
+    image that the truth comes from, NaN where it saw nothing, if that is not the date's own.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Case:
     truth: Float
     hidden: Bool
     planted: Bool | None = None
+    beside: NDArray[np.float64] | None = None
 
     def task(self) -> Task:
         """All dates; the target is the hidden and missing pixels of one of them."""
@@ -126,13 +128,13 @@ def real_gaps(series: Series) -> Iterator[Case]:
         date = series.dates.index(name)
         other = int(np.flatnonzero(np.abs(series.days - series.days[date]) == 1)[0])
         both = series.clear[date] & series.clear[other]
-        truth = np.empty_like(series.values[date])
+        beside = np.empty(series.values[date].shape)
         for band, pixels in enumerate(both):
             theirs, ours = (series.values[k, band][pixels] for k in (other, date))
-            truth[band] = np.polyval(np.polyfit(theirs, ours, 1), series.values[other, band])
+            beside[band] = np.polyval(np.polyfit(theirs, ours, 1), series.values[other, band])
         keep = np.arange(len(series.days)) != other
         hidden = ~series.inside[date] & series.clear[other]
-        truth = np.where(series.clear[date], series.values[date], truth)
+        truth = np.where(series.clear[date], series.values[date], beside).astype(np.float32)
         yield Case(
             f"{series.name} {name}",
             "real SLC-off",
@@ -142,6 +144,7 @@ def real_gaps(series: Series) -> Iterator[Case]:
             date - int(other < date),
             truth,
             hidden,
+            beside=np.where(series.clear[other], beside, np.nan),
         )
 
 

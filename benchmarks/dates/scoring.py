@@ -27,6 +27,8 @@ RIVALS: dict[str, tuple[str, dict[str, Any], int]] = {
     "nspi": ("nspi", {}, 6),
     "regression": ("regression", {}, 6),
 }
+#: Row of the two images' own agreement, which is no method.
+AGREEMENT = "(both images)"
 #: Other dates that `convnp` is given, one row each.
 COUNTS = (0, 1, 2, 4, 6)
 
@@ -88,6 +90,21 @@ def score(case: Case, name: str, ready: Filler, count: int) -> Row:
         _planted(case, truth, mean, answered),
         seconds,
     )
+
+
+def agreement(case: Case) -> Row | None:
+    """How well the image that the truth comes from tells what the target date itself saw.
+
+    No filler can be expected to do better: it is the same comparison where nothing is missing.
+    """
+    if case.beside is None:
+        return None
+    low, width = case.scale()
+    both = case.context[case.date] & np.isfinite(case.beside)
+    pair = ((image - low) / width for image in (case.values[case.date], case.beside))
+    nan = float("nan")
+    psnr = metrics.psnr(*pair, both)
+    return Row(case.name, case.kind, AGREEMENT, psnr, nan, nan, nan, int(both.sum()), nan, nan)
 
 
 def _nearest(case: Case, count: int) -> tuple[Task, int]:

@@ -11,14 +11,15 @@ from benchmarks.water import report
 from benchmarks.water.cases import CLOUDS, draw
 from benchmarks.water.scoring import Row, score
 from xinpaint.errors import XinpaintError
-from xinpaint.io.weights import DATED, WATER, card, classifier, filler, find
+from xinpaint.io.weights import WATER, classifier, filler, find
 from xinpaint.train.data import data_folder
 
 #: Label of the report -> method and its options.
 FILLERS = {
     "Navier-Stokes": ("navier_stokes", {}),
     "linear in time": ("linear_time", {}),
-    "ConvCNP (space)": ("convnp", {"context": "space"}),
+    "ConvCNP": ("convnp", {"weights": "convcnp"}),
+    "ConvNP with dates": ("convnp", {}),
 }
 
 
@@ -38,8 +39,6 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         folder, net = data_folder(), classifier(asked.weights, "cpu")
         fillers = {label: filler(name, **more) for label, (name, more) in FILLERS.items()}
-        if card(find().path)["net"] in DATED:
-            fillers["ConvNP (dates)"] = filler("convnp")
         for case in draw(folder, asked.seeds, CLOUDS):
             rows += score(case, fillers, net)
             print(f"{case.scene} {case.cloud:.0%}", file=sys.stderr)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Weights shipped with the package.
 SHIPPED = Path(__file__).parent.parent / "weights"
 #: Neural methods and the weights they use by default.
-NEURAL = {"convnp": "convcnp"}
+NEURAL = {"convnp": "convnp"}
 #: Weights of the net that tells classes of water.
 WATER = "unet3d-water"
 #: What the card of a net says that takes whatever bands there are.
