@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import itertools
 from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import torch
 
 from xinpaint.core import masks
 from xinpaint.errors import DataError, RecipeError, WeightsError
+from xinpaint.io import weights
 from xinpaint.io.weights import card, classifier, filler
 from xinpaint.train import loop, recipe, scenes, seasons
 from xinpaint.train.labelled import read_years
@@ -241,3 +244,14 @@ def test_bad_recipes_and_data(folder, plan, tmp_path):
     path.write_text('name = "x"\nshores = "a"\n')
     with pytest.raises(RecipeError, match=r"missing keys \['masks', 'reflectance', 'validation'\]"):
         recipe.read(path)
+
+
+def test_the_shipped_recipe_learns_from_no_scene_that_tests_it():
+    from benchmarks.water.cases import BANK, SCENES
+
+    plan = recipe.read(Path(loop.__file__).parent.parent / "recipes" / "water.toml")
+    assert plan.of_water and plan.name == weights.WATER
+    for glob in plan.reflectance:
+        assert glob.startswith("train/")
+        assert not [scene for scene in SCENES if fnmatch(scene, glob)]
+    assert BANK not in plan.masks
