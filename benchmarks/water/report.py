@@ -52,11 +52,13 @@ def fills(rows: list[Row], teller: str) -> str:
     return _markdown(lines)
 
 
-def rivals(rows: list[Row], cloud: float) -> str:
+def rivals(rows: list[Row], cloud: float = 0.3) -> str:
     """Net and counting straight from the gappy months, on pixels that some month saw."""
     head = ["scene", "macro-F1 `unet3d`", "count", "IoU seasonal `unet3d`", "count"]
     lines = [head, ["---"] * len(head)]
     chosen = [r for r in rows if r.cloud == cloud and r.fill == NO_FILL]
+    if not chosen:
+        return "(not drawn)"
     for scene in (*dict.fromkeys(r.scene for r in chosen), ""):
         own = [r for r in chosen if scene in ("", r.scene)]
         cells = [
@@ -86,7 +88,7 @@ def page(rows: list[Row], sha256: str, seeds: int) -> str:
         seeds=seeds,
         net=fills(rows, "unet3d"),
         count=fills(rows, "count"),
-        rivals=rivals(rows, 0.3),
+        rivals=rivals(rows),
         calibration=calibration(rows),
     )
 
