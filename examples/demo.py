@@ -17,7 +17,7 @@ from dask.diagnostics.progress import ProgressBar
 import xinpaint
 from xinpaint import metrics, plot
 
-METHODS = ("convnp", "telea", "navier_stokes")
+METHODS = ("convnp", "nspi", "telea")
 BANDS = ("blue", "green", "red", "nir", "swir1", "swir2")
 SHOWN = 2  # the date in the picture
 

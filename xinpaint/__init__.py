@@ -23,6 +23,7 @@ _ROOMS = {
 _FUNCTIONS = {
     "fill": "xinpaint.io.job",
     "open_filled": "xinpaint.io.verify",
+    "open_stac": "xinpaint.io.stac",
     "verify": "xinpaint.io.verify",
 }
 
@@ -34,6 +35,7 @@ __all__ = [
     "masks",
     "metrics",
     "open_filled",
+    "open_stac",
     "tutorial",
     "verify",
 ]

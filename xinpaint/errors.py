@@ -26,7 +26,11 @@ class RecipeError(XinpaintError, ValueError):
 
 
 class DataError(XinpaintError, OSError):
-    """Training or test data that is missing or unreadable."""
+    """Data that is missing, unreadable or damaged."""
+
+
+class RefusedError(DataError):
+    """An address, file or size that the guard does not let through; never retried."""
 
 
 class TrainingError(XinpaintError, RuntimeError):

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 
 from xinpaint.core import masks
 
@@ -90,3 +91,51 @@ def test_a_stripe_across_the_whole_image_lies_between():
 def test_what_is_surrounded_lies_between(context, data):
     reach = data.draw(st.none() | st.integers(1, 6))
     assert not (masks.surrounded(context, reach) & ~masks.between(context, reach)).any()
+
+
+def striped(seed, position):
+    """Stripes, clouds apart from them, a slanting swath edge and lone drop-outs."""
+    shape = (300, 320)
+    stripes = masks.scan_lines(shape, seed=seed, position=position)
+    clouds = masks.clouds(shape, seed=seed, fraction=0.15)
+    rows, cols = np.mgrid[: shape[0], : shape[1]]
+    outside = cols < 40 + 0.15 * rows
+    drops = np.random.default_rng(seed).random(shape) < 0.001
+    return stripes, clouds, outside, drops
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("position", [0.4, 0.7, 1.0])
+def test_slc_gaps_are_told_from_clouds_and_the_swath_edge(seed, position):
+    stripes, clouds, outside, drops = striped(seed, position)
+    alone = masks.slc_gaps(stripes | outside)
+    inside = stripes & ~outside
+    assert not (alone & ~(stripes | outside)).any()
+    assert alone[inside].mean() > 0.93
+    assert alone[outside].mean() < 0.08
+    assert masks.slc_gaps(clouds | outside | drops).mean() < 0.02
+    found = masks.slc_gaps(stripes | clouds | outside | drops)
+    apart = inside & ~ndimage.binary_dilation(clouds, iterations=3)
+    assert found[apart].mean() > 0.8
+    assert found[clouds & ~stripes & ~outside].mean() < 0.25
+
+
+def test_no_slc_gap_in_what_is_whole_or_empty():
+    assert not masks.slc_gaps(np.zeros((40, 50), bool)).any()
+    assert not masks.slc_gaps(np.ones((40, 50), bool)).any()
+    assert not masks.slc_gaps(np.ones((1, 1), bool)).any()
+    half = np.zeros((80, 80), bool)
+    half[:, 40:] = True
+    assert not masks.slc_gaps(half).any()
+
+
+def test_slc_gaps_of_a_real_scene(data_dir):
+    rasterio = pytest.importorskip("rasterio")
+    with rasterio.open(data_dir / "slc_off" / "etm_colombia_20161209_pixel_qa.tif") as image:
+        quality = image.read(1)
+    fill, cloud = quality == 1, (quality & 0b101000) != 0
+    between = fill & masks.surrounded(~fill, 40)
+    found = masks.slc_gaps(fill)
+    assert found[between].mean() > 0.95
+    assert not found[ndimage.distance_transform_edt(fill) > 20].any()
+    assert masks.slc_gaps(fill | cloud)[cloud & ~fill].mean() < 0.02

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from tests.cube.make import make
-from xinpaint.core import sensors
+from xinpaint.core import qa
 from xinpaint.cube import masking, schema
 
 
@@ -58,12 +58,12 @@ def test_nodata_wins_over_observed() -> None:
     ],
 )  # fmt: skip
 def test_quality_values(name: str, raw: list[int], clear: list[int]) -> None:
-    rule = sensors.quality_rule(name)
+    rule = qa.quality_rule(name)
     assert rule is not None
     values = np.array(raw, np.uint16)
-    assert sensors.clear(values, rule).astype(int).tolist() == clear
+    assert qa.clear(values, rule).astype(int).tolist() == clear
     floats = np.where(values == values[0], np.nan, values).astype(np.float32)
-    assert not sensors.clear(floats, rule)[0]
+    assert not qa.clear(floats, rule)[0]
 
 
 def test_quality_without_time_holds_for_all_dates() -> None:

@@ -7,13 +7,18 @@ import torch
 from torch import Tensor
 
 from xinpaint.nets.convnp import ConvNP
-from xinpaint.nets.regression import REACH, regress
+from xinpaint.nets.regression import REACH, regress, regressions
 
 
-@pytest.fixture(scope="module")
-def net() -> ConvNP:
+def made_of(fine: bool) -> ConvNP:
+    numbers = {"widths": (8, 8, 8), "shared": (0, 8, 8)}
+    return ConvNP(numbers, width=8, deep=8, shared=8, fine=fine)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "fine"])
+def net(request: pytest.FixtureRequest) -> ConvNP:
     torch.manual_seed(3)
-    made = ConvNP({"widths": (8, 8, 8), "shared": (0, 8, 8)}, width=8, deep=8, shared=8)
+    made = made_of(request.param)
     for parameter in made.parameters():  # a last layer near zero would hide what the trunk does
         parameter.data += 0.05 * torch.randn_like(parameter)
     return made.eval()
@@ -100,6 +105,26 @@ def test_gradients_are_finite_where_nothing_was_seen(net: ConvNP) -> None:
     assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in learning)
     assert all(p.grad is None for p in net.spatial.parameters())
     net.eval()
+
+
+def test_a_fine_net_begins_where_the_plain_one_stood() -> None:
+    plain, fine = made_of(False).eval(), made_of(True).eval()
+    fine.adopt(plain)
+    given = drawn(3)
+    for one, two in zip(plain(*given), fine(*given), strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_a_narrow_window_follows_what_changes_near_by() -> None:
+    """The relation between two dates turns over within a few pixels: the narrow window sees it."""
+    _, context, others, known, _ = drawn(1)
+    turn = torch.where(torch.arange(96) % 32 < 16, 1.0, -1.0)
+    truth = others[:, 0] * turn + 0.5
+    known = torch.ones_like(known[:, 0])
+    wide, narrow = regressions(truth * context, context, others[:, 0], known, (4, 1))
+    gap = context == 0
+    errors = [(r.mean - truth)[gap & r.mean.isfinite()].square().mean() for r in (wide, narrow)]
+    assert errors[1] < 0.8 * errors[0]
 
 
 def test_a_regression_finds_a_linear_relation() -> None:

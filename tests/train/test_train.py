@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,38 @@ def test_training_writes_weights_that_fill(folder, plan, tmp_path):
     answer = filler("convnp", weights=path, device="cpu").fill(Task(values, context, ~context))
     assert np.isfinite(answer.mean[~context]).all() and (answer.std[~context] > 0).all()
     assert np.isnan(answer.mean[context]).all()
+
+
+NUMBERS = {
+    "ongrid": {"width": 8, "blocks": 1, "shared": 8},
+    "convlnp": {"widths": [8, 8], "shared": 8, "latents": 4, "draws": 2},
+    "unet": {"widths": [8, 8, 8, 8], "shared": 8},
+    "partialconv": {"widths": [8, 8, 8, 8], "shared": 8},
+}
+
+
+@pytest.mark.parametrize("net", NUMBERS)
+def test_every_net_of_space_is_trained_by_the_same_loop(net, folder, plan, tmp_path):
+    from xinpaint.core.task import Task
+    from xinpaint.io.weights import card, filler
+
+    asked = replace(plan, net=net, numbers=NUMBERS[net], steps=6)
+    made = loop.fit(asked, tmp_path, data=folder, progress=False)
+    assert card(made)["probabilistic"] == (net != "partialconv")
+    context = np.ones((1, 2, 80, 72), bool)
+    context[..., 30:40, :] = False
+    values = np.random.default_rng(0).normal(size=context.shape).astype(np.float32)
+    answer = filler("convnp", weights=made).fill(Task(values, context, ~context, np.zeros(1)))
+    assert np.isfinite(answer.mean[~context]).all()
+    assert (answer.std is None) == (net == "partialconv")
+
+
+def test_batch_normalisation_is_averaged_too(folder, plan, tmp_path):
+    from safetensors.numpy import load_file
+
+    asked = replace(plan, net="unet", numbers=NUMBERS["unet"], steps=4)
+    held = load_file(loop.fit(asked, tmp_path, data=folder, progress=False))
+    assert np.abs(held["enter0.1.running_mean"]).max() > 0
 
 
 def test_interrupted_run_follows_the_unbroken_one(folder, plan, tmp_path, monkeypatch):
@@ -210,6 +243,33 @@ def test_beta_nll_at_zero_is_the_likelihood():
     target = torch.ones_like(mean)
     want = -torch.distributions.Normal(mean, std).log_prob(truth).mean() - 0.5 * np.log(2 * np.pi)
     assert losses.beta_nll(mean, std, truth, target, 0.0) == pytest.approx(float(want), rel=1e-5)
+
+
+def test_one_draw_is_the_likelihood_and_more_are_its_mean():
+    generator = torch.Generator().manual_seed(0)
+    mean, truth = torch.randn(2, 2, 3, 8, 8, generator=generator).unbind(0)
+    std, target = torch.rand(2, 2, 3, 8, 8, generator=generator).add(0.2).unbind(0)
+    target = (target > 0.7).float()
+    one = losses.latent_nll(mean[None], std[None], truth, target, 0.0)
+    torch.testing.assert_close(one, losses.beta_nll(mean, std, truth, target, 0.0))
+    twice = losses.latent_nll(mean.expand(2, *mean.shape), std[None], truth, target, 0.0)
+    torch.testing.assert_close(twice, one)
+    # a draw far from the truth costs no more than its share of the draws: log 2 a task
+    far = torch.stack([mean, mean + 1e3])
+    both = losses.latent_nll(far, std.expand(2, *std.shape), truth, target, 0.0)
+    torch.testing.assert_close(both - one, 2 * torch.tensor(2.0).log() / target.sum())
+
+
+def test_hole_loss_is_nought_for_a_flat_truth_and_grows_in_the_hole():
+    truth, context = torch.full((1, 1, 9, 9), 0.3), torch.ones(1, 1, 9, 9)
+    context[..., 3:6, 3:6] = 0
+    target = 1 - context
+    assert float(losses.hole_loss(truth, truth, context, target)) == 0
+    inside = losses.hole_loss(truth + 0.1 * target, truth, context, target)
+    outside = losses.hole_loss(truth + 0.1 * context, truth, context, target)
+    assert float(inside) > 6 * float(outside) * 0.99
+    beyond = losses.hole_loss(truth + 5 * (1 - context - target), truth, context, target)
+    assert float(beyond) == 0
 
 
 def test_calibration_makes_the_interval_cover_ninety():

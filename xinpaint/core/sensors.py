@@ -1,109 +1,96 @@
-"""Quality bands of Landsat products: which pixels saw the ground.
-
-Sources: USGS LSDS-1618/1619 (Collection 2 ``QA_PIXEL``), LSDS-1656 (Collection 1 ``pixel_qa`` and
-``BQA``), Zhu & Woodcock 2012 (Fmask codes), Digital Earth Australia (``oa_fmask`` codes).
-"""
+"""What is known of products by their names: sensor, scale, nodata, quality layer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from xinpaint.core.qa import Family
 
 
-def _any_bit(values: NDArray[np.int64], *positions: int) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (values & sum(1 << position for position in positions)) != 0
-    return found
+@dataclass(frozen=True)
+class Product:
+    """What holds for every reflectance band of a product; reflectance = DN * scale + offset.
+
+    Sources: USGS Landsat Collection 2 level 2 science product guides (LSDS-1618, LSDS-1619), HLS
+    user guide v2, ESA Sentinel-2 processing baseline 04.00, Digital Earth Australia ARD.
+    """
+
+    scale: float
+    offset: float
+    nodata: float
 
 
-def _qa_pixel(values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Decode Collection 2: 0 fill, 1 dilated cloud, 2 cirrus, 3 cloud, 4 cloud shadow."""
-    return ~_any_bit(values, 0, 1, 2, 3, 4)
+_PRODUCTS = (
+    (r"landsat.*c2.*l2|landsat-c2l2-sr|l[a-z]0\dc02.*l2", Product(2.75e-5, -0.2, 0)),
+    (r"sentinel-?2.*l2a|s2_l2a", Product(1e-4, 0.0, 0)),
+    (r"hls", Product(1e-4, 0.0, -9999)),
+    (r"ga_(ls|s2)", Product(1e-4, 0.0, -999)),
+)
 
+#: Quality assets in the order they are looked for, in any case.
+QUALITY = ("qa_pixel", "pixel_qa", "bqa", "oa_fmask", "cfmask", "fmask", "scl")
 
-def _pixel_qa(values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Decode Collection 1 surface reflectance: 0 fill, 3 cloud shadow, 5 cloud."""
-    return ~_any_bit(values, 0, 3, 5)
-
-
-def _bqa(values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Decode Collection 1 level 1: 0 fill, 1 dropped, 4 cloud, 7-8 shadow, 11-12 cirrus."""
-    shadow: NDArray[np.bool_] = (values >> 7) & 3 == 3
-    cirrus: NDArray[np.bool_] = (values >> 11) & 3 == 3
-    return ~(_any_bit(values, 0, 1, 4) | shadow | cirrus)
-
-
-def _codes(*clear: int) -> Callable[[NDArray[np.int64]], NDArray[np.bool_]]:
-    return lambda values: np.isin(values, clear)
-
-
-_RULES: dict[str, Callable[[NDArray[np.int64]], NDArray[np.bool_]]] = {
-    "qa_pixel": _qa_pixel,
-    "pixel_qa": _pixel_qa,
-    "bqa": _bqa,
-    "fmask": _codes(0, 1, 3),
-    "cfmask": _codes(0, 1, 3),
-    "oa_fmask": _codes(1, 4, 5),
-}
-
-#: Other quality layers: never filled, never decoded.
-_OTHER_QUALITY = frozenset(
-    (
-        "qa_radsat",
-        "radsat_qa",
-        "sr_cloud_qa",
-        "cloud_qa",
-        "sr_qa_aerosol",
-        "sr_aerosol",
-        "sr_atmos_opacity",
-        "st_qa",
-        "scl",
-    )
+_SENSORS: tuple[tuple[str, str, Family], ...] = (
+    (r"landsat-?_?[45]$|l[t]0?[45]", "TM", "tm"),
+    (r"landsat-?_?7$|le0?7", "ETM+", "etm"),
+    (r"landsat-?_?[89]$|l[co]0?[89]", "OLI", "oli"),
+    (r"sentinel-?2", "MSI", "msi"),
 )
 
 
-def quality_rule(name: str) -> str | None:
-    """Name the rule that decodes a quality variable, or None.
+def product_of(collection: str, properties: Mapping[str, Any]) -> Product | None:
+    """Find what is known of a collection by its name; None where nothing is.
 
     Parameters
     ----------
-    name : str
-        Variable name in any case: ``QA_PIXEL`` (Collection 2), ``pixel_qa`` and ``BQA``
-        (Collection 1), ``fmask``, ``cfmask`` (0 land, 1 water, 2 shadow, 3 snow, 4 cloud,
-        255 fill) and ``oa_fmask`` (1 clear, 2 cloud, 3 shadow, 4 snow, 5 water).
+    collection : str
+        The collection's id.
+    properties : mapping
+        Of one item: Sentinel-2 has an offset of −0.1 from processing baseline 04.00 on, unless
+        the catalogue has taken it out already.
 
     Examples
     --------
-    >>> quality_rule("QA_PIXEL"), quality_rule("red")
-    ('qa_pixel', None)
+    >>> product_of("landsat-c2-l2", {})
+    Product(scale=2.75e-05, offset=-0.2, nodata=0)
     """
-    lower = name.lower()
-    return lower if lower in _RULES else None
+    matches = [p for pattern, p in _PRODUCTS if re.match(pattern, collection.lower())]
+    if not matches:
+        return None
+    product = matches[0]
+    if "sentinel" in collection.lower() and not properties.get("earthsearch:boa_offset_applied"):
+        baseline = properties.get("s2:processing_baseline", properties.get("processing:version"))
+        if str(baseline or "0") >= "04.00":
+            return Product(product.scale, -0.1, product.nodata)
+    return product
 
 
-def is_quality(name: str) -> bool:
-    """Whether a variable of this name holds quality flags, known to `quality_rule` or not."""
-    lower = name.lower()
-    return lower in _RULES or lower in _OTHER_QUALITY
+def sensor_of(platform: str) -> tuple[str, Family | None]:
+    """Name the imager of a platform and its family; ``("", None)`` where it is not known.
 
-
-def clear(values: NDArray[Any], rule: str) -> NDArray[np.bool_]:
-    """Decode a quality band: true where the ground was seen (snow and water count as ground).
-
-    Parameters
-    ----------
-    values : integer or float, any shape
-        Raw flags. In a float array (a decoded ``_FillValue``) NaN is missing.
-    rule : str
-        From `quality_rule`.
-
-    Returns
-    -------
-    bool, same shape
+    Examples
+    --------
+    >>> sensor_of("landsat-7"), sensor_of("Sentinel-2A")
+    (('ETM+', 'etm'), ('MSI', 'msi'))
     """
-    if values.dtype.kind == "f":
-        finite: NDArray[np.bool_] = np.isfinite(values)
-        return finite & _RULES[rule](np.where(finite, values, 0).astype(np.int64))
-    return _RULES[rule](values.astype(np.int64))
+    for pattern, name, family in _SENSORS:
+        if re.match(pattern, platform.lower()):
+            return name, family
+    return "", None
+
+
+def quality_layout(collection: str, asset: str) -> str | None:
+    """Name the layout of a quality asset (`xinpaint.core.qa.LAYOUTS`); None for other assets.
+
+    Examples
+    --------
+    >>> quality_layout("HLSL30.v2.0", "Fmask"), quality_layout("landsat-c2-l2", "qa_pixel")
+    ('hls_fmask', 'qa_pixel')
+    """
+    name = asset.lower()
+    if name == "fmask" and collection.lower().startswith("hls"):
+        return "hls_fmask"
+    return name if name in QUALITY else None

@@ -43,21 +43,23 @@ def inpaint(
     name : str
         The method's name, for the output's attrs.
     observed : bool DataArray, Dataset or bool, optional
-        True where a pixel was observed. Without it a quality variable (QA_PIXEL, pixel_qa, BQA,
-        fmask) decides, beside nodata and NaN, which are always missing.
+        True where a pixel was observed. Without it the cube's own bool variable ``observed``
+        decides, or else a quality variable (QA_PIXEL, pixel_qa, BQA, fmask, SCL), beside nodata and
+        NaN, which are always missing.
     where : bool DataArray, Dataset or bool, optional
         Which missing pixels to fill. By default those that context surrounds: observed pixels
         within 64 pixels (anywhere, for methods that use the whole plane) on three of the four
-        sides or, in more than a thin line, on two opposite ones; or, for methods that use all of
-        time, on another date.
+        sides or, in more than a thin line, on two opposite ones; or, for methods that look along
+        time, on one of the other dates they may look at.
 
     Returns
     -------
     Dataset
         Lazy where `obj` is. Each band in its own dtype and unit, with ``<band>_provenance`` (uint8:
-        0 outside, 1 observed, 2 filled, 3 not filled, 4 read failed) and, where the method has
-        one, ``<band>_std`` (float32, the band's unit; 0 where observed, NaN where unknown).
-        Observed pixels, coords, attrs, encoding and chunks are those of `obj`.
+        0 outside, 1 observed, 2 filled, 3 not filled, 4 read failed, as the cube's flag variable
+        ``read_failed`` says) and, where the method has one, ``<band>_std`` (float32, the band's
+        unit; 0 where observed, NaN where unknown). Observed pixels, coords, attrs, encoding and
+        chunks are those of `obj`.
 
     Raises
     ------
@@ -131,6 +133,7 @@ def planned(group: Group, filler: Filler) -> tuple[Plan, list[Any]]:
         tuple(layer.nodata for layer in layers),
         tuple(place(layer.observed) for layer in layers),
         tuple(place(layer.where) for layer in layers),
+        tuple(place(layer.failed) for layer in layers),
     )
     return plan, masks
 

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xinpaint.core.sensors import clear
+from xinpaint.core.qa import clear
 from xinpaint.errors import SchemaError
 
 _NODATA_KEYS = ("_FillValue", "nodata", "missing_value", "fill_value")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from xinpaint.core import masks
-from xinpaint.core.task import NOT_FILLED, Fill, Task, compose
+from xinpaint.core.task import NOT_FILLED, READ_FAILED, Fill, Task, compose
 from xinpaint.core.tiling import Halo, Tile, tiles
 from xinpaint.cube.masking import observed
 from xinpaint.errors import MethodError
@@ -35,14 +35,16 @@ class Plan:
     filler : Filler
     nodata : tuple of float or None
         One entry a variable.
-    observed, where : tuple of int or None
-        One entry a variable: which of the block's masks says what was observed, and what to fill.
+    observed, where, failed : tuple of int or None
+        One entry a variable: which of the block's masks says what was observed, what to fill, and
+        what could not be read. None at all of the last where everything could.
     """
 
     filler: Filler
     nodata: tuple[float | None, ...]
     observed: tuple[int | None, ...]
     where: tuple[int | None, ...]
+    failed: tuple[int | None, ...] = ()
 
     @property
     def has_std(self) -> bool:
@@ -128,7 +130,8 @@ def _fill_tile(
     write: tuple[slice, ...],
     out: Sequence[MutableMapping[str, NDArray[Any]] | NDArray[np.void]],
 ) -> None:
-    task = _task(plan, block, tile)
+    lost = _lost(plan, block, tile)
+    task = _task(plan, block, tile, lost)
     inner = _planes(tile.trim)
     for beyond in (slice(0, inner[0].start), slice(inner[0].stop, None)):
         task.target[beyond] = False  # dates that are only looked at
@@ -144,6 +147,8 @@ def _fill_tile(
         made = compose(original, *_cut(task, fill, part, plan.has_std), nodata=nodata)
         if nodata is not None and original.dtype.kind == "f":
             made.values[made.provenance == NOT_FILLED] = nodata
+        if lost is not None:
+            made.provenance[lost[part]] = READ_FAILED
         piece["values"][target_sheet] = made.values
         piece["provenance"][target_sheet] = made.provenance
         if plan.has_std:
@@ -155,7 +160,21 @@ def _planes(where: tuple[slice, ...]) -> tuple[slice, ...]:
     return (where[0], slice(None), *where[1:])
 
 
-def _task(plan: Plan, block: Block, tile: Tile) -> Task:
+def _lost(plan: Plan, block: Block, tile: Tile) -> NDArray[np.bool_] | None:
+    """What of a tile could not be read, ``[t b y x]`` of all bands; None where nothing is known."""
+    if all(index is None for index in plan.failed):
+        return None
+    read = _planes(tile.read)
+    return np.concatenate(
+        [
+            np.zeros(values[read].shape, bool) if index is None else block.masks[index][read]
+            for values, index in zip(block.values, plan.failed, strict=True)
+        ],
+        axis=1,
+    )
+
+
+def _task(plan: Plan, block: Block, tile: Tile, lost: NDArray[np.bool_] | None) -> Task:
     read = _planes(tile.read)
     pieces = [values[read] for values in block.values]
     count = sum(piece.shape[1] for piece in pieces)
@@ -173,21 +192,26 @@ def _task(plan: Plan, block: Block, tile: Tile) -> Task:
         context[:, bands] = seen
         if where is not None:
             asked[:, bands] = block.masks[where][read]
+    if lost is not None:
+        context &= ~lost
+        np.copyto(values, np.float32(0), where=lost)
     target = ~context
     if all(where is None for where in plan.where):
         target &= _in_reach(plan, context)
     else:
         target &= asked
+    if lost is not None:
+        target &= ~lost
     origin = (block.origin[0] + tile.padded[1][0], block.origin[1] + tile.padded[2][0])
     return Task(values, context, target, block.days[tile.read[0]], origin)
 
 
 def _in_reach(plan: Plan, context: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels that context surrounds; for a method of the whole time axis, all ever seen."""
+    """Pixels that context surrounds; for a method that looks along time, all seen on a date."""
     reach = None if plan.reach is None else max(plan.reach - WHISKER, 0)
     near = masks.surrounded(context, plan.reach)
     near |= _shaved(context, masks.between(context, reach))
-    if plan.filler.halo.t is None:
+    if plan.filler.halo.t != 0:
         near |= context.any(axis=0)
     return near
 

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xinpaint.core.sensors import is_quality, quality_rule
+from xinpaint.core.qa import is_quality, quality_rule
 from xinpaint.cube import masking
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import SchemaError
@@ -42,6 +42,8 @@ class Layer:
         The value that says "missing", beside NaN.
     observed, where : bool array ``[t b y x]`` or None
         What a mask or quality variable says; what the user wants filled.
+    failed : bool array ``[t b y x]`` or None
+        What could not be read: neither observed nor a gap.
     """
 
     name: Hashable
@@ -49,6 +51,7 @@ class Layer:
     nodata: float | None
     observed: Any | None = None
     where: Any | None = None
+    failed: Any | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,6 +226,8 @@ def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, wher
     nodata = masking.nodata_of(array)
     said = masking.resolve("observed", observed, array, dims)
     if said is None:
+        said = _from_mask(dataset, array, dims)
+    if said is None:
         said = _from_quality(dataset, array, dims)
     if array.dtype.kind in "iu" and nodata is None and said is None:
         raise SchemaError(
@@ -235,7 +240,28 @@ def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, wher
             f"ds[{str(name)!r}].where(np.isfinite(ds[{str(name)!r}]))"
         )
     wanted = masking.resolve("where", where, array, dims)
-    return Layer(name, values, nodata, said, wanted)
+    return Layer(name, values, nodata, said, wanted, _failed(dataset, array, dims))
+
+
+def _from_mask(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
+    """Read the bool variable ``observed`` that a source made, for every band."""
+    mask = dataset.get("observed")
+    if mask is None or mask.dtype != bool or not {dims.y, dims.x} <= set(mask.dims):
+        return None
+    return masking.resolve("observed", mask, array, dims)
+
+
+def _failed(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
+    """Read this band's bit of the flag variable ``read_failed``."""
+    flags = dataset.get("read_failed")
+    if flags is None or flags.dtype.kind not in "iu":
+        return None
+    meanings = str(flags.attrs.get("flag_meanings", "")).split()
+    if str(array.name) not in meanings or not {dims.y, dims.x} <= set(flags.dims):
+        return None
+    bits = np.atleast_1d(flags.attrs["flag_masks"])
+    bit = int(bits[meanings.index(str(array.name))])
+    return masking.resolve("read_failed", (flags & bit) != 0, array, dims)
 
 
 def _from_quality(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:

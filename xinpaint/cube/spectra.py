@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xinpaint.core.sensors import is_quality
+from xinpaint.core.qa import is_quality
 from xinpaint.core.task import FILLED, OBSERVED
 from xinpaint.cube import schema
 from xinpaint.cube.masking import Dims
@@ -220,8 +220,9 @@ def _group(dataset: xr.Dataset, band: Hashable, observed: Mask) -> schema.Group:
     code = f"{band}_provenance"
     if observed is None and code in dataset:
         observed = (dataset[code] == OBSERVED) | (dataset[code] == FILLED)
-    quality = [name for name in dataset.data_vars if is_quality(str(name))]
-    return schema.read(dataset[[band, *quality]], observed=observed).groups[0]
+    said = ("observed", "read_failed")
+    masks = [name for name in dataset.data_vars if is_quality(str(name)) or name in said]
+    return schema.read(dataset[[band, *masks]], observed=observed).groups[0]
 
 
 def _band_dim(obj: xr.Dataset | xr.DataArray) -> Hashable | None:

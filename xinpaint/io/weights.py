@@ -35,6 +35,8 @@ ANY_BANDS = "any number, any order, any unit"
 DATED = frozenset({"convnp"})
 #: Nets that tell classes instead of filling.
 CLASSIFIERS = frozenset({"unet3d"})
+#: Nets whose answers can be drawn.
+LATENT = frozenset({"convlnp"})
 
 _LOCK = threading.Lock()
 
@@ -55,6 +57,11 @@ class Weights:
 
     path: str
     sha256: str
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether the net says how sure it is."""
+        return bool(card(self.path).get("probabilistic", True))
 
     def net(self, device: str) -> nn.Module:
         """The ready net in evaluation mode, loaded once per process and device.
@@ -172,6 +179,7 @@ def save(
         "net": name,
         "numbers": dict(numbers),
         "sha256": sha256(part),
+        "probabilistic": bool(getattr(net, "probabilistic", True)),
         "bands": bands,
         "licence": recipe.get("licence", ""),
         "reference": recipe.get("reference", ""),
@@ -214,6 +222,8 @@ def filler(name: str, **options: Any) -> Filler:
             if card(source.path)["net"] in CLASSIFIERS:
                 raise WeightsError(f"{source.path} tells classes of water and fills nothing")
             options["context"] = _context(source, options.get("context", "auto"))
+            if options.get("draw") is not None and card(source.path)["net"] not in LATENT:
+                raise WeightsError(f"{source.path} draws no samples: use weights of a ConvLNP")
             return NeuralFiller(source, **options)
         ready: Filler = METHODS[name](**options)
         return ready

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinpaint.core.dates import check_days, nearest
+from xinpaint.core.noise import gaussian
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
 from xinpaint.errors import DeviceError, MethodError
@@ -24,6 +25,8 @@ from xinpaint.methods.planes import check_number
 if TYPE_CHECKING:
     from torch import nn
 
+#: Draws of a latent net behind its moments.
+DRAWS = 16
 #: Every shipped net looks this far, in pixels.
 REACH = 64
 _LOCKS: dict[str, threading.Lock] = {}
@@ -36,6 +39,11 @@ class NetSource(Protocol):
     @property
     def sha256(self) -> str:
         """Identity of the weights."""
+        ...
+
+    @property
+    def probabilistic(self) -> bool:
+        """Whether the net says how sure it is."""
         ...
 
     def net(self, device: str) -> nn.Module:
@@ -60,6 +68,10 @@ class NeuralFiller:
         How many other dates, the nearest in time.
     max_days : float, optional
         None of them farther away than this.
+    seed : int
+        Of the draws of a latent net.
+    draw : int, optional
+        Answer with this draw of a latent net, not with the moments over :data:`DRAWS` of them.
 
     Raises
     ------
@@ -74,7 +86,8 @@ class NeuralFiller:
     context: str = "space"
     max_dates: int = 6
     max_days: float | None = None
-    has_std = True
+    seed: int = 0
+    draw: int | None = None
 
     def __post_init__(self) -> None:
         if self.context not in ("space", "time", "auto"):
@@ -82,7 +95,13 @@ class NeuralFiller:
         check_whole("convnp", "max_dates", self.max_dates, least=0)
         if self.max_days is not None:
             check_number("convnp", "max_days", self.max_days, least=0)
+        check_whole("convnp", "seed", self.seed, least=0)
         _resolve(self.device)
+
+    @property
+    def has_std(self) -> bool:
+        """A single draw, or a net without a spread, says only what, not how sure."""
+        return self.draw is None and self.source.probabilistic
 
     @property
     def halo(self) -> Halo:
@@ -99,7 +118,7 @@ class NeuralFiller:
         return replace(self, context="space")
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        asked = (self.context, self.max_dates, self.max_days)
+        asked = (self.context, self.max_dates, self.max_days, self.seed, self.draw)
         return (type(self).__name__, self.source.sha256, self.device, *asked)
 
     def fill(self, task: Task) -> Fill:
@@ -119,32 +138,49 @@ class NeuralFiller:
             net = self.source.net(device)
             with _lock(device):
                 for date in range(task.shape[0]):
-                    if task.target[date].any():
+                    if task.target[date].any() and task.context[date].any():
                         others = nearest(task.days, date, self.halo.t or 0, self.max_days)
                         told = [k for k in sorted(others) if task.context[k].any()]
-                        mean[date], std[date] = _answer(net, task, date, told, device)
+                        mean[date], std[date] = self._answer(net, task, date, told)
         mean[~task.target] = np.nan
         std[~task.target] = np.nan
-        return Fill(mean, std)
+        return Fill(mean, std if self.has_std else None)
 
+    def _answer(
+        self, net: Any, task: Task, date: int, others: list[int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """One date ``[b y x]``, widened to the net's stride on the global grid."""
+        import torch
 
-def _answer(
-    net: Any, task: Task, date: int, others: list[int], device: str
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One date ``[b y x]``, widened to the net's stride on the global grid."""
-    import torch
+        device = _resolve(self.device)
 
-    def ready(dates: list[int]) -> list[Any]:
-        return [torch.from_numpy(part).to(device) for part in aligned(task, dates, net.stride)]
+        def ready(dates: list[int]) -> list[Any]:
+            return [torch.from_numpy(part).to(device) for part in aligned(task, dates, net.stride)]
 
-    given = ready([date])
-    if others:
-        away = torch.from_numpy((task.days[others] - task.days[date]).astype(np.float32))
-        given += [*(part[None] for part in ready(others)), away[None].to(device)]
-    with torch.inference_mode(), _exact(device):
-        mean, std = (part.cpu().numpy() for part in net(*given))
-    rows, columns = inside(task, net.stride)
-    return mean[0, :, rows, columns], std[0, :, rows, columns]
+        given = ready([date])
+        if others:
+            away = torch.from_numpy((task.days[others] - task.days[date]).astype(np.float32))
+            given += [*(part[None] for part in ready(others)), away[None].to(device)]
+        if hasattr(net, "samples"):
+            draws = range(DRAWS) if self.draw is None else [self.draw]
+            noise = [self._noise(net, task, date, k, given[0].shape[2:]) for k in draws]
+            given.append(torch.from_numpy(np.stack(noise)[:, None]).to(device))
+        ask = net if self.draw is None else net.samples
+        with torch.inference_mode(), _exact(device):
+            mean, std = (part.cpu().numpy() for part in ask(*given))
+        if self.draw is not None:
+            mean, std = mean[0], std[0]
+        rows, columns = inside(task, net.stride)
+        return mean[0, :, rows, columns], std[0, :, rows, columns]
+
+    def _noise(
+        self, net: Any, task: Task, date: int, draw: int, shape: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        """The latent numbers of a draw, which belong to places and days, not to tiles."""
+        day = int(np.float64(task.days[date]).view(np.int64))
+        top, left = (place // net.stride * net.stride // net.cell for place in task.origin)
+        cells = (net.latents, shape[0] // net.cell, shape[1] // net.cell)
+        return gaussian((self.seed, draw, day), cells, (top, left))
 
 
 def _exact(device: str) -> Any:

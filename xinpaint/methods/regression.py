@@ -65,7 +65,7 @@ class LocalRegression:
             others = nearest(task.days, date, self.max_dates, self.max_days)
             told = [k for k in sorted(others) if task.context[k].any()]
             target = task.target[date]
-            if told and target.any():
+            if told and target.any() and task.context[date].any():
                 answer = _answer(task, date, told)
                 mean[date], std[date] = (np.where(target, part, np.nan) for part in answer)
         return Fill(mean, std)

@@ -8,26 +8,14 @@ No statistic over a tile, batch or image: the reach is finite and known (:attr:`
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from xinpaint.nets.setconv import SetConv, local_statistics
+from xinpaint.nets.frame import Frame, answer, standardise
+from xinpaint.nets.setconv import SetConv
 
 STRIDE = 8
-#: Share of the far variance in the scale of the answers.
-FAR_SHARE = 0.05
-
-
-class Frame(NamedTuple):
-    """Context in local units, ``[n b y x]``: z-scores, the unit's mean and spread, no context."""
-
-    z: Tensor
-    mean: Tensor
-    spread: Tensor
-    lost: Tensor
 
 
 class Block(nn.Module):
@@ -118,37 +106,12 @@ class ConvCNP(nn.Module):
 
     def frame(self, values: Tensor, context: Tensor) -> Frame:
         """Standardised context, and the unit in which it is answered."""
-        mean, spread, _ = local_statistics(values, context, self.radius)
-        live = (spread > 0) & (context > 0)
-        z = torch.where(
-            live, (values - mean) / torch.where(live, spread, torch.ones_like(spread)), 0.0
-        )
-        mean, spread = self._reach_far(values, context, mean, spread)
-        lost = mean.isnan()
-        return Frame(z.clamp(-20, 20), mean.nan_to_num(), spread.nan_to_num(), lost)
+        return standardise(values, context, self.radius, self.far)
 
     def respond(self, frame: Frame, context: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, from the standardised context."""
         offset, scale = self.trunk(frame.z, context)
-        # NaN only at the very end: a product with NaN would poison every gradient
-        nan = torch.full_like(offset, torch.nan)
-        return (
-            torch.where(frame.lost, nan, frame.mean + frame.spread * offset),
-            torch.where(frame.lost, nan, frame.spread * scale * self.temperature),
-        )
-
-    def _reach_far(
-        self, values: Tensor, context: Tensor, mean: Tensor, spread: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Centre and scale of the answers: near statistics, held up by the far ones.
-
-        A few equal pixels at the rim of a wide gap have no spread of their own; a share of the
-        far spread keeps the scale from collapsing there.
-        """
-        wide_mean, wide_spread, _ = local_statistics(values, context, self.far)
-        lost = mean.isnan()
-        both = torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
-        return torch.where(lost, wide_mean, mean), torch.where(lost, wide_spread, both)
+        return answer(frame, offset, scale * self.temperature)
 
     def trunk(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Offset and scale in units of the local spread, from standardised context."""

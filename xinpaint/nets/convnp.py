@@ -11,18 +11,35 @@ answer is given unchanged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP, Frame
-from xinpaint.nets.regression import REACH, Evidence, Regression, regress, weigh
+from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP
+from xinpaint.nets.frame import Frame
+from xinpaint.nets.planes import full, half, quarters, root, unit
+from xinpaint.nets.regression import NEAR, REACH, Evidence, Regression, regressions, weigh
 from xinpaint.nets.setconv import local_statistics
 
 #: The unit of what the trunk sees: local statistics that reach twice as far, in pixels.
 UNIT = 12
+#: Half side of the narrow window of a fine net, in cells.
+NARROW = 1
+
+
+class Other(NamedTuple):
+    """What is known of one other date.
+
+    Its regression, how far the narrow one is from it (`finer`, 0 where there is none), its own
+    z-scores ``[n b y x]``, and days away ``[n]``.
+    """
+
+    regression: Regression
+    finer: Tensor
+    own: Tensor
+    away: Tensor
 
 
 class ConvNP(nn.Module):
@@ -36,6 +53,8 @@ class ConvNP(nn.Module):
         Channels a band at 1/2 and 1/4 of the resolution.
     shared : int
         Channels of the branch shared by all bands.
+    fine : bool
+        Regress each date in a narrow window too, and choose between the two pixel by pixel.
     """
 
     stride = STRIDE
@@ -46,27 +65,37 @@ class ConvNP(nn.Module):
         width: int = 32,
         deep: int = 64,
         shared: int = 64,
+        fine: bool = False,
     ) -> None:
         super().__init__()
+        self.fine = fine
         self.spatial = ConvCNP(**(spatial or {}))
-        self.date_in = nn.Conv2d(26, width, 3, padding=1)
+        self.date_in = nn.Conv2d(26 + 4 * fine, width, 3, padding=1)
         self.date = Block(width, 0)
         self.together = nn.Conv2d(width, width, 1)
         self.trust = nn.Conv2d(width, 4, 1)
-        self.enter_in = nn.Conv2d(width + 32, width, 3, padding=1)
+        self.enter_in = nn.Conv2d(width + 32 + 4 * fine, width, 3, padding=1)
         self.enter = Block(width, shared)
         self.down = nn.Conv2d(width, deep, 2, stride=2)
         self.deep = Block(deep, shared)
         self.up = nn.ConvTranspose2d(deep, width, 2, stride=2)
         self.leave = Block(width, 0)
         self.head = nn.Conv2d(width, 4 * 8, 1)
-        self.gate = nn.Conv2d(8 + 6, 16, 1)
-        self.decide = nn.Conv2d(16, 3, 1)
+        self.gate = nn.Conv2d(8 + 6 + fine, 16, 1)
+        self.decide = nn.Conv2d(16, 3 + fine, 1)
         for last in (self.trust, self.decide):
             nn.init.normal_(last.weight, std=0.01)
             last.bias.data.zero_()  # type: ignore[union-attr]
         self.temperature: Tensor
         self.register_buffer("temperature", torch.ones(()))
+
+    def adopt(self, other: ConvNP) -> None:
+        """Begin with the weights of a net that is not fine; what is new in this one starts at 0."""
+        held = other.state_dict()
+        for name, mine in self.state_dict().items():
+            if mine.shape != held[name].shape:
+                mine.zero_()
+            mine[tuple(slice(n) for n in held[name].shape)] = held[name]
 
     @property
     def reach(self) -> int:
@@ -110,38 +139,44 @@ class ConvNP(nn.Module):
             space = self.spatial.respond(far, context)
         if others is None or others_context is None or away is None or not others.shape[1]:
             return space
-        says = []
-        for k in range(others.shape[1]):
-            mask = others_context[:, k]
-            other = torch.where(mask > 0, others[:, k], torch.zeros_like(values))
-            with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
-                says.append((regress(values, context, other, mask), _own(other, mask)))
-        dates = [(r, own, away[:, k]) for k, (r, own) in enumerate(says)]
+        with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
+            dates = [
+                self._look(values, context, others[:, k], others_context[:, k], away[:, k])
+                for k in range(others.shape[1])
+            ]
         # what the trunk sees must not reach as far as the answers' unit does
         mean, spread, _ = local_statistics(values, context, UNIT)
         frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), mean.isnan())
-        evidence, head = self._combine(values, context, frame, dates)
-        return self._decide(far, space, evidence, head)
+        evidence, finer, head = self._combine(values, context, frame, dates)
+        return self._decide(far, space, evidence, finer, head)
+
+    def _look(
+        self, values: Tensor, context: Tensor, other: Tensor, mask: Tensor, away: Tensor
+    ) -> Other:
+        other = torch.where(mask > 0, other, torch.zeros_like(other))
+        nears = (NEAR, NARROW) if self.fine else (NEAR,)
+        found = regressions(values, context, other, mask, nears)
+        return Other(
+            found[0], (found[-1].mean - found[0].mean).nan_to_num(), _own(other, mask), away
+        )
 
     def _combine(
-        self,
-        values: Tensor,
-        context: Tensor,
-        frame: Frame,
-        dates: list[tuple[Regression, Tensor, Tensor]],
-    ) -> tuple[Evidence, Tensor]:
-        """What the dates say together, and eight channels a pixel on it."""
-        regressions = [r for r, _, _ in dates]
-        plain = weigh(regressions, [torch.zeros_like(frame.z) for _ in dates])[0]
-        told = [self._encode(values, context, frame, plain, *date) for date in dates]
-        seen = [_half(r.mean.isfinite()) for r in regressions]
+        self, values: Tensor, context: Tensor, frame: Frame, dates: list[Other]
+    ) -> tuple[Evidence, Tensor, Tensor]:
+        """What the dates say together, how far their narrow regressions are from it, 8 channels."""
+        found = [date.regression for date in dates]
+        plain = weigh(found, [torch.zeros_like(frame.z) for _ in dates])[0]
+        told = [self._encode(values, context, frame, plain, date) for date in dates]
+        seen = [half(r.mean.isfinite()) for r in found]
         total = torch.stack(seen).sum(0).clamp_min(1e-6)
         pooled = torch.stack([h * s for h, s in zip(told, seen, strict=True)]).sum(0) / total
         pooled = self.together(pooled)
-        trust = [_full(self.trust(F.relu(h + pooled)), frame.z.shape).float() for h in told]
-        evidence, weights = weigh(regressions, trust)
-        mixed = torch.stack([h * _half(w) for h, w in zip(told, weights, strict=True)]).sum(0)
-        return evidence, self._trunk(values, context, frame, evidence, mixed)
+        trust = [full(self.trust(F.relu(h + pooled)), frame.z.shape).float() for h in told]
+        evidence, weights = weigh(found, trust)
+        mixed = torch.stack([h * half(w) for h, w in zip(told, weights, strict=True)]).sum(0)
+        pairs = zip(dates, weights, strict=True)
+        finer = torch.stack([date.finer * w for date, w in pairs]).sum(0)
+        return evidence, finer, self._trunk(values, context, frame, evidence, finer, mixed)
 
     def _encode(
         self,
@@ -149,39 +184,44 @@ class ConvNP(nn.Module):
         context: Tensor,
         frame: Frame,
         plain: Evidence,
-        regression: Regression,
-        own: Tensor,
-        away: Tensor,
+        date: Other,
     ) -> Tensor:
         """One date and band at half the resolution, ``[n·b width y/2 x/2]``."""
+        regression = date.regression
         known = regression.mean.isfinite()
         both = known & (context > 0)
         near = [
-            _unit(regression.mean - frame.mean, frame.spread, known),
-            _unit(regression.mean - plain.mean, frame.spread, known),
-            _unit(values - regression.mean, frame.spread, both),
-            own,
+            unit(regression.mean - frame.mean, frame.spread, known),
+            unit(regression.mean - plain.mean, frame.spread, known),
+            unit(values - regression.mean, frame.spread, both),
+            date.own,
             known.to(values.dtype),
             both.to(values.dtype),
         ]
         unexplained = regression.error / regression.spread.clamp_min(1e-30) ** 2
         unexplained = torch.where(known & (regression.spread > 0), unexplained, 1.0)
-        evidence = _half(unexplained.clamp(1e-4, 1).log() / 4)
-        when = (away.abs() / 16).log1p()[:, None, None, None] / 3
-        x = torch.cat(
-            [
-                F.pixel_unshuffle(torch.stack(near, 2).flatten(0, 1), 2),
-                evidence,
-                _half(when.expand_as(values)),
-            ],
-            1,
-        )
+        evidence = half(unexplained.clamp(1e-4, 1).log() / 4)
+        when = (date.away.abs() / 16).log1p()[:, None, None, None] / 3
+        parts = [
+            F.pixel_unshuffle(torch.stack(near, 2).flatten(0, 1), 2),
+            evidence,
+            half(when.expand_as(values)),
+        ]
+        if self.fine:
+            parts.append(quarters(unit(date.finer, frame.spread, known)))
+        x = torch.cat(parts, 1)
         x = self.date_in(x.contiguous(memory_format=torch.channels_last))
         deeper: Tensor = self.date(F.relu(x), 1)
         return deeper
 
     def _trunk(
-        self, values: Tensor, context: Tensor, frame: Frame, evidence: Evidence, mixed: Tensor
+        self,
+        values: Tensor,
+        context: Tensor,
+        frame: Frame,
+        evidence: Evidence,
+        finer: Tensor,
+        mixed: Tensor,
     ) -> Tensor:
         """Eight channels a pixel, ``[n b 8 y x]``."""
         bands = values.shape[1]
@@ -189,15 +229,17 @@ class ConvNP(nn.Module):
         near = [
             frame.z,
             context,
-            _unit(evidence.mean - frame.mean, frame.spread, evidence.seen),
-            _unit(_root(evidence.error), frame.spread, evidence.seen),
-            _unit(_root(evidence.apart), frame.spread, evidence.seen),
-            _unit(values - evidence.mean, frame.spread, there),
+            unit(evidence.mean - frame.mean, frame.spread, evidence.seen),
+            unit(root(evidence.error), frame.spread, evidence.seen),
+            unit(root(evidence.apart), frame.spread, evidence.seen),
+            unit(values - evidence.mean, frame.spread, there),
             evidence.seen.to(values.dtype),
             there.to(values.dtype),
         ]
-        x = F.pixel_unshuffle(torch.stack(near, 2).flatten(0, 1), 2)
-        x = torch.cat([x, mixed], 1).contiguous(memory_format=torch.channels_last)
+        parts = [F.pixel_unshuffle(torch.stack(near, 2).flatten(0, 1), 2), mixed]
+        if self.fine:
+            parts.append(quarters(unit(finer, frame.spread, evidence.seen)))
+        x = torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)
         x = self.enter(F.relu(self.enter_in(x)), bands)
         x = x + self.up(F.relu(self.deep(self.down(x), bands)))
         x = self.head(F.relu(self.leave(x, bands)))
@@ -205,29 +247,38 @@ class ConvNP(nn.Module):
         return head.reshape(-1, bands, *head.shape[1:])
 
     def _decide(
-        self, frame: Frame, space: tuple[Tensor, Tensor], evidence: Evidence, head: Tensor
+        self,
+        frame: Frame,
+        space: tuple[Tensor, Tensor],
+        evidence: Evidence,
+        finer: Tensor,
+        head: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Correct what the dates say and choose, pixel by pixel, between them and space."""
         lost, seen = space[0].isnan(), evidence.seen
         spatial, doubt = space[0].nan_to_num(), space[1].nan_to_num()
-        scale = _root(evidence.error + evidence.apart + 0.01 * frame.spread**2)
+        scale = root(evidence.error + evidence.apart + 0.01 * frame.spread**2)
         scale = torch.where(seen, scale, torch.zeros_like(scale))
-        gap = _unit(spatial - evidence.mean, frame.spread, seen & ~lost)
+        gap = unit(spatial - evidence.mean, frame.spread, seen & ~lost)
         told = [
             gap,
             gap.abs(),
-            _unit(spatial - evidence.mean, doubt, seen & ~lost),
-            _unit(doubt, frame.spread, ~lost),
-            _unit(scale, frame.spread, seen),
-            _unit(_root(evidence.apart), frame.spread, seen),
+            unit(spatial - evidence.mean, doubt, seen & ~lost),
+            unit(doubt, frame.spread, ~lost),
+            unit(scale, frame.spread, seen),
+            unit(root(evidence.apart), frame.spread, seen),
         ]
+        if self.fine:
+            told.append(unit(finer, frame.spread, seen))
         features = torch.cat([head, torch.stack(told, 2)], 2).flatten(0, 1)
         out = self.decide(F.relu(self.gate(features))).unflatten(0, frame.z.shape[:2]).float()
         share = torch.sigmoid(out[:, :, 0] - 2)
         share = torch.where(lost, torch.zeros_like(share), share)
         time = torch.where(seen, evidence.mean, torch.zeros_like(spatial)) + scale * out[:, :, 1]
+        if self.fine:
+            time = time + torch.where(seen, finer, torch.zeros_like(finer)) * out[:, :, 3]
         mean = time + share * (spatial - time)
-        width = _root((1 - share) * scale**2 + share * doubt**2)
+        width = root((1 - share) * scale**2 + share * doubt**2)
         std = width * (0.05 + F.softplus(out[:, :, 2] + 0.5)) * self.temperature
         return torch.where(seen, mean, space[0]), torch.where(seen, std, space[1])
 
@@ -235,27 +286,4 @@ class ConvNP(nn.Module):
 def _own(other: Tensor, mask: Tensor) -> Tensor:
     """The other date's own z-scores, ``[n b y x]``."""
     mean, spread, _ = local_statistics(other, mask, 6)
-    return _unit(other - mean, spread, mask > 0)
-
-
-def _unit(x: Tensor, scale: Tensor, where: Tensor) -> Tensor:
-    """`x` in units of `scale`, within ±20; 0 elsewhere and where the scale is 0."""
-    live = where & (scale > 0)
-    x = torch.where(live, x, torch.zeros_like(x))
-    return (x / torch.where(live, scale, torch.ones_like(scale))).clamp(-20, 20)
-
-
-def _root(x: Tensor) -> Tensor:
-    """Square root whose gradient at 0 is 0, not infinite."""
-    live = x > 0
-    return torch.where(live, torch.where(live, x, torch.ones_like(x)).sqrt(), torch.zeros_like(x))
-
-
-def _half(x: Tensor) -> Tensor:
-    """``[n b y x]`` averaged to half the resolution, ``[n·b 1 y/2 x/2]``."""
-    return F.avg_pool2d(x.flatten(0, 1)[:, None].float(), 2)
-
-
-def _full(x: Tensor, shape: torch.Size) -> Tensor:
-    """``[n·b 4 y/2 x/2]`` back to ``[n b y x]``."""
-    return F.pixel_shuffle(x, 2).reshape(shape)
+    return unit(other - mean, spread, mask > 0)

@@ -9,6 +9,7 @@ answer nearly the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -61,7 +62,18 @@ class Evidence(NamedTuple):
 
 
 def regress(values: Tensor, context: Tensor, other: Tensor, other_context: Tensor) -> Regression:
-    """Predict every band of a date from all bands of another one.
+    """Predict every band of a date from all bands of another one; see :func:`regressions`."""
+    return regressions(values, context, other, other_context)[0]
+
+
+def regressions(
+    values: Tensor,
+    context: Tensor,
+    other: Tensor,
+    other_context: Tensor,
+    nears: Sequence[int] = (NEAR,),
+) -> list[Regression]:
+    """Predict every band of a date from all bands of another one, with one or more windows.
 
     Parameters
     ----------
@@ -70,24 +82,33 @@ def regress(values: Tensor, context: Tensor, other: Tensor, other_context: Tenso
         `context` (1.0 = observed).
     other, other_context : float32 ``[n c y x]``
         The other date, likewise. A pixel counts as seen where all its bands are.
+    nears : sequence of int
+        Half sides of the near window in cells, one for each answer.
 
     Returns
     -------
-    Regression
+    list of Regression
         For a > 0, values → a·values + b on both dates gives a·mean + b, a²·error and a·spread.
     """
     seen = other_context.amin(1, keepdim=True)
     same = bool((context == context[:, :1]).all())
     groups = [slice(0, context.shape[1])] if same else _singles(context.shape[1])
-    parts = []
+    parts: list[list[tuple[Tensor, ...]]] = [[] for _ in nears]
     for bands in groups:
         both = seen * context[:, bands][:, :1]
-        slopes, intercept, error, spread = _solve(values[:, bands], other, both)
-        mean = _predict(slopes, intercept, other, seen)
-        residual = torch.where(both > 0, values[:, bands] - mean, torch.zeros_like(mean))
-        mean = mean + _blurred(residual, both * mean.isfinite())
-        parts.append((mean, _finer(error), _finer(spread)))
-    mean, error, spread = (torch.cat(part, 1).to(values.dtype) for part in zip(*parts, strict=True))
+        sums, size = _gram(values[:, bands], other, both)
+        for near, part in zip(nears, parts, strict=True):
+            slopes, intercept, error, spread = _solve(_windows(sums, near), size)
+            mean = _predict(slopes, intercept, other, seen)
+            residual = torch.where(both > 0, values[:, bands] - mean, torch.zeros_like(mean))
+            mean = mean + _blurred(residual, both * mean.isfinite())
+            part.append((mean, _finer(error), _finer(spread)))
+    return [_regression(part, seen, values.dtype) for part in parts]
+
+
+def _regression(parts: list[tuple[Tensor, ...]], seen: Tensor, dtype: torch.dtype) -> Regression:
+    """Bands put together; NaN where the other date says nothing."""
+    mean, error, spread = (torch.cat(part, 1).to(dtype) for part in zip(*parts, strict=True))
     known = (seen > 0) & mean.isfinite() & error.isfinite()
     lost = torch.full_like(mean, torch.nan)
     return Regression(
@@ -136,9 +157,9 @@ def _cells(x: Tensor) -> Tensor:
     return x.permute(0, 2, 4, 3, 5, 1).reshape(n, height // CELL, width // CELL, CELL * CELL, c)
 
 
-def _windows(x: Tensor) -> Tensor:
+def _windows(x: Tensor, near: int) -> Tensor:
     """Sum of cells ``[n c y x]`` in the near window, and a share of the wide one."""
-    return _box(x, NEAR) + WIDE_SHARE * _box(x, WIDE)
+    return _box(x, near) + WIDE_SHARE * _box(x, WIDE)
 
 
 def _box(x: Tensor, half: int) -> Tensor:
@@ -147,15 +168,20 @@ def _box(x: Tensor, half: int) -> Tensor:
     return F.avg_pool2d(x, (size, 1), 1, (half, 0), divisor_override=1)
 
 
-def _solve(values: Tensor, other: Tensor, both: Tensor) -> tuple[Tensor, ...]:
-    """Slopes ``[n b c Y X]``, intercept, mean square residual and spread ``[n b Y X]`` a cell."""
-    count, bands = other.shape[1], values.shape[1]
+def _gram(values: Tensor, other: Tensor, both: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """Sums of products of each cell, ``[n (1+c+b)(1+c)+b Y X]``, and (1+c+b, 1+c)."""
+    count = other.shape[1]
     rows = _cells(torch.cat([both, other * both, values * both], 1).double())
     gram = rows.transpose(-1, -2) @ rows[..., : 1 + count]  # [n Y X (1+c+b) (1+c)]
     square = (rows[..., 1 + count :] ** 2).sum(-2)
-    size = gram.shape[-2:]
-    sums = torch.cat([gram.flatten(-2), square], -1).permute(0, 3, 1, 2)
-    sums = _windows(sums).permute(0, 2, 3, 1)
+    size = (gram.shape[-2], gram.shape[-1])
+    return torch.cat([gram.flatten(-2), square], -1).permute(0, 3, 1, 2), size
+
+
+def _solve(sums: Tensor, size: tuple[int, int]) -> tuple[Tensor, ...]:
+    """Slopes ``[n b c Y X]``, intercept, mean square residual and spread ``[n b Y X]`` a cell."""
+    count, bands = size[1] - 1, size[0] - size[1]
+    sums = sums.permute(0, 2, 3, 1)
     gram, square = sums[..., : size[0] * size[1]].unflatten(-1, size), sums[..., -bands:]
     number = gram[..., 0, 0]
     enough = number >= LEAST

@@ -16,7 +16,10 @@ from xinpaint.train.stacks import Stack, sample_dates
 
 @dataclass(frozen=True)
 class Score:
-    """Means over the tasks: PSNR in dB on hidden pixels, coverage of the central 90 %, CRPS."""
+    """Means over the tasks: PSNR in dB on hidden pixels, coverage of the central 90 %, CRPS.
+
+    A net that gives no spread has no coverage (NaN), and its CRPS is the mean absolute error.
+    """
 
     psnr: float
     coverage: float
@@ -69,6 +72,11 @@ def validation_dates(
     return tasks
 
 
+def probabilistic(net: nn.Module) -> bool:
+    """Whether a net says how sure it is."""
+    return bool(getattr(net, "probabilistic", True))
+
+
 def _answers(net: nn.Module, task: Batch, device: str) -> tuple[Tensor, Tensor, Tensor]:
     """Truth, mean and std of the hidden pixels that the net answers, flat."""
     truth, target, given = task.to(device)
@@ -83,12 +91,18 @@ def validate(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> Score:
     rows = []
     for task in tasks:
         truth, mean, std = _answers(net, task, device)
-        error, z = (truth - mean).double(), ((truth - mean) / std.clamp_min(1e-9)).double()
-        normal = torch.distributions.Normal(0.0, 1.0)
-        crps = std * (z * (2 * normal.cdf(z) - 1) + 2 * normal.log_prob(z).exp() - np.pi**-0.5)
-        inside = (z.abs() <= stats.norm.ppf(0.95)).double().mean()
-        rows.append([-10 * float((error**2).mean().log10()), float(inside), float(crps.mean())])
+        error = (truth - mean).double()
+        spread = _spread(error, std) if probabilistic(net) else [np.nan, float(error.abs().mean())]
+        rows.append([-10 * float((error**2).mean().log10()), *spread])
     return Score(*(float(v) for v in np.mean(rows, axis=0)))
+
+
+def _spread(error: Tensor, std: Tensor) -> list[float]:
+    """Coverage of the central 90 % and CRPS (Gneiting and Raftery 2007, equation 21)."""
+    z, normal = error / std.clamp_min(1e-9), torch.distributions.Normal(0.0, 1.0)
+    crps = std * (z * (2 * normal.cdf(z) - 1) + 2 * normal.log_prob(z).exp() - np.pi**-0.5)
+    inside = (z.abs() <= stats.norm.ppf(0.95)).double().mean()
+    return [float(inside), float(crps.mean())]
 
 
 def calibrate(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> float:
@@ -96,6 +110,8 @@ def calibrate(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> float:
 
     The factor multiplies the net's own ``temperature`` buffer and is returned.
     """
+    if not probabilistic(net):
+        return 1.0
     ratios = []
     for task in tasks:
         truth, mean, std = _answers(net, task, device)

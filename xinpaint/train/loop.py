@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from xinpaint.errors import RecipeError, TrainingError
 from xinpaint.io.weights import ANY_BANDS, find, save
+from xinpaint.nets.convnp import ConvNP
 from xinpaint.nets.table import NETS
 from xinpaint.train import evaluate, seasons
 from xinpaint.train.data import Batch, Image, data_folder, read_images, read_masks, sample
 from xinpaint.train.evaluate import Score, validation_dates, validation_tasks
-from xinpaint.train.losses import beta_nll, ms_ssim_loss
+from xinpaint.train.objective import objective
 from xinpaint.train.recipe import Recipe, read
 from xinpaint.train.stacks import Stack, read_stacks, sample_dates
 
@@ -170,8 +171,11 @@ def _start(plan: Recipe, device: str) -> State:
     net, average = NETS[plan.net](**plan.numbers), NETS[plan.net](**plan.numbers)
     if plan.start:
         begun = find(plan.start).net("cpu")
-        part = net if type(begun) is type(net) else net.get_submodule("spatial")
-        part.load_state_dict(begun.state_dict())
+        if isinstance(net, ConvNP) and isinstance(begun, ConvNP):
+            net.adopt(begun)
+        else:
+            part = net if type(begun) is type(net) else net.get_submodule("spatial")
+            part.load_state_dict(begun.state_dict())
     net = net.to(device).train()
     average.load_state_dict(net.state_dict())
     average = average.to(device)
@@ -201,21 +205,9 @@ def _step(state: State, batch: Any, plan: Recipe, device: str) -> float:
                 state.average.parameters(), state.net.parameters(), strict=True
             ):
                 mine.lerp_(theirs, 1 - keep)
+            for held, found in zip(state.average.buffers(), state.net.buffers(), strict=True):
+                held.copy_(found)  # batch normalisation averages by itself
     return float(loss.detach())
-
-
-def objective(
-    net: nn.Module, truth: Tensor, target: Tensor, given: tuple[Tensor, ...], plan: Recipe
-) -> Tensor:
-    """Weighted sum of β-NLL and 1 − MS-SSIM over the pixels that the net can answer."""
-    with torch.autocast(truth.device.type, torch.bfloat16, enabled=plan.bf16):
-        mean, std = net(*given)
-    target = target * mean.isfinite()
-    mean, std = mean.nan_to_num(), std.nan_to_num(1.0)
-    loss = beta_nll(mean, std, truth, target, plan.beta)
-    if plan.ms_ssim:
-        loss = loss + plan.ms_ssim * ms_ssim_loss(mean, truth, given[1], target)
-    return loss
 
 
 def _rate(plan: Recipe, step: int) -> float:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def beta_nll(mean: Tensor, std: Tensor, truth: Tensor, target: Tensor, beta: float) -> Tensor:
@@ -23,6 +26,43 @@ def beta_nll(mean: Tensor, std: Tensor, truth: Tensor, target: Tensor, beta: flo
     nll = 0.5 * ((truth - mean) / std) ** 2 + std.log()
     weighted = std.detach() ** (2 * beta) * nll * target
     return weighted.sum() / target.sum().clamp_min(1)
+
+
+def latent_nll(means: Tensor, stds: Tensor, truth: Tensor, target: Tensor, beta: float) -> Tensor:
+    """Monte-Carlo negative log-likelihood of whole tasks under draws of their latents.
+
+    Foong et al. 2020 (arXiv 2007.01332), equation 8: the log of the mean over draws of the
+    likelihood of *all* target pixels of a task, divided by how many there are. Pixels are weighted
+    as in :func:`beta_nll`, by the mean over draws.
+
+    Parameters
+    ----------
+    means, stds : float ``[draws n b y x]``
+    truth, target : float ``[n b y x]``
+        `target` is 1 where the loss counts.
+    beta : float
+        0 to 1.
+    """
+    stds = stds.clamp_min(2e-3)
+    weight = stds.detach().mean(0) ** (2 * beta) * target
+    each = -(0.5 * ((truth - means) / stds) ** 2 + stds.log()) * weight
+    task = each.sum((2, 3, 4)).logsumexp(0) - math.log(len(means))
+    return -task.sum() / target.sum().clamp_min(1)
+
+
+def hole_loss(mean: Tensor, truth: Tensor, context: Tensor, target: Tensor) -> Tensor:
+    """PartialConv's loss without the terms that need a network trained on photographs.
+
+    Liu et al. 2018 (arXiv 1804.07723), section 3.3: 6 · L1 in the hole + L1 outside + 0.1 · total
+    variation of the composed image in the hole grown by a pixel.
+    """
+    hole = ((mean - truth).abs() * target).sum() / target.sum().clamp_min(1)
+    valid = ((mean - truth).abs() * context).sum() / context.sum().clamp_min(1)
+    composed = torch.where(target > 0, mean, truth) * (context + target)
+    grown = F.max_pool2d(target, 3, 1, 1) * (context + target)
+    down, right = grown[..., 1:, :] * grown[..., :-1, :], grown[..., 1:] * grown[..., :-1]
+    rough = (composed.diff(dim=-2).abs() * down).sum() + (composed.diff(dim=-1).abs() * right).sum()
+    return 6 * hole + valid + 0.1 * rough / grown.sum().clamp_min(1)
 
 
 def ms_ssim_loss(mean: Tensor, truth: Tensor, context: Tensor, target: Tensor) -> Tensor:

@@ -51,8 +51,8 @@ class Recipe:
         Optimiser steps in all, and those with a rising rate.
     rate, decay, clip, ema : float
         Peak learning rate (cosine to zero), weight decay, gradient norm, averaging of weights.
-    beta, ms_ssim : float
-        Exponent of the β-NLL (Seitzer et al. 2022) and weight of 1 − MS-SSIM.
+    nll, beta, ms_ssim : float
+        Weight of the likelihood, its exponent β (Seitzer et al. 2022), weight of 1 − MS-SSIM.
     bf16 : bool
         Compute the net's forward pass in bfloat16 (weights and loss stay float32).
     seed : int
@@ -85,6 +85,7 @@ class Recipe:
     decay: float = 1e-4
     clip: float = 1.0
     ema: float = 0.999
+    nll: float = 1.0
     beta: float = 0.5
     ms_ssim: float = 0.5
     bf16: bool = False

@@ -1,0 +1,67 @@
+"""Labels of a cube that was read: coordinates, CRS and attributes go on last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xinpaint.io.grid import Grid
+from xinpaint.io.items import Packing, Scene
+from xinpaint.io.mosaic import Band
+
+DIMS = ("time", "y", "x")
+
+
+def dataset(groups: Sequence[Sequence[Scene]], grid: Grid) -> xr.Dataset:
+    """Make the Dataset without its bands: time, y, x, CRS, and who saw each date."""
+    import rasterio
+
+    crs = rasterio.crs.CRS.from_user_input(grid.crs)
+    y, x = grid.coords()
+    unit = "degree" if crs.is_geographic else "m"
+    a, b, c, d, e, f = grid.transform
+    ds = xr.Dataset(
+        coords={
+            "time": ("time", np.array([group[0].when for group in groups], "datetime64[ns]")),
+            "y": ("y", y, {"units": unit, "axis": "Y"}),
+            "x": ("x", x, {"units": unit, "axis": "X"}),
+            "spatial_ref": (
+                (),
+                np.int64(crs.to_epsg() or 0),
+                {"crs_wkt": crs.to_wkt(), "GeoTransform": f"{c} {a} {b} {f} {d} {e}"},
+            ),
+        }
+    )
+    for key, long_name in (
+        ("platform", "satellite"),
+        ("sensor", "imager"),
+        ("item", "ids of the items of the date"),
+    ):
+        told = [_joined(group, key) for group in groups]
+        ds = ds.assign_coords({key: ("time", np.array(told, object), {"long_name": long_name})})
+    return ds
+
+
+def _joined(group: Sequence[Scene], key: str) -> str:
+    values = [scene.name if key == "item" else getattr(scene, key) for scene in group]
+    return " ".join(dict.fromkeys(value for value in values if value))
+
+
+def variable(array: Any, attrs: dict[str, Any], grid: Grid) -> xr.Variable:
+    """Put dims, attributes and the CRS on an array ``[t y x]``."""
+    made = xr.Variable(DIMS, array, attrs)
+    made.encoding["grid_mapping"] = "spatial_ref"
+    return made
+
+
+def band(array: Any, how: Band, packing: Packing, grid: Grid) -> xr.Variable:
+    """Label a band: reflectance needs no scale any more, stored numbers carry theirs."""
+    if how.scaled:
+        return variable(array, {"units": "1", "long_name": f"reflectance of {how.name}"}, grid)
+    attrs: dict[str, Any] = {"_FillValue": np.dtype(how.dtype).type(how.nodata)}
+    if packing.scale is not None and (packing.scale, packing.offset) != (1.0, 0.0):
+        attrs |= {"scale_factor": packing.scale, "add_offset": packing.offset}
+    return variable(array, attrs, grid)
