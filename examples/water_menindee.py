@@ -1,7 +1,8 @@
 """Lakes that fill: seasonality of the Menindee Lakes, straight from gappy dates and after filling.
 
-Also checks the water of one Michigan scene against its Fmask, for every index. Needs the data
-folder: `XINPAINT_DATA=... python examples/water_menindee.py [folder] [method]`.
+Told by counting wet months and by the 3-D U-Net. Also checks the water of one Michigan scene
+against its Fmask, for every index. Needs the data folder:
+`XINPAINT_DATA=... python examples/water_menindee.py [folder] [method]`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import xinpaint  # noqa: F401  (registers .inpaint and .water)
 from xinpaint.plot_water import seasonality
 from xinpaint.water.indices import INDICES
 
+#: Who tells the classes, and how the picture's name ends.
+TELLERS = {"count": "", "unet3d": "_unet3d"}
 DATES = ("2010-01-16", "2010-02-01", "2010-05-08")
 
 
@@ -55,12 +58,13 @@ def main(folder: Path, method: str = "navier_stokes") -> None:
     filled = getattr(gappy.isel(time=[0, 2]).inpaint, method)()
     window = {"y": slice(250, None), "x": slice(700, 1700)}
     for name, stack in (("gappy", gappy), ("filled", filled)):
-        water = stack.water.seasonality(window=5).compute()
-        print(f"Menindee, {name}, km2:")
-        print(water.water.area().area.isel(time=0).to_series().round(1).to_string())
-        path = folder / f"menindee_{name}.png"
-        seasonality(water.isel(window)).savefig(path)
-        print(f"picture: {path.resolve()}")
+        for teller, ending in TELLERS.items():
+            water = stack.water.seasonality(window=5, method=teller, scale=1e-4).compute()
+            print(f"Menindee, {name}, {teller}, km2:")
+            print(water.water.area().area.isel(time=0).to_series().round(1).to_string())
+            path = folder / f"menindee_{name}{ending}.png"
+            seasonality(water.isel(window)).savefig(path)
+            print(f"picture: {path.resolve()}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
 import xarray as xr
@@ -165,14 +166,14 @@ class Water:
         *,
         window: int = 3,
         step: int = 1,
-        method: Literal["counts"] = "counts",
-        index: Name = "auto",
-        threshold: Threshold = 0.0,
+        method: Literal["unet3d", "count"] = "unet3d",
+        weights: str | PathLike[str] | None = None,
+        device: str = "auto",
         scale: float | None = None,
         offset: float | None = None,
         observed: Mask = None,
     ) -> xr.Dataset:
-        """Permanent, seasonal or no water, in each window of some months.
+        """Permanent, seasonal or no water, from each window of some months.
 
         Parameters
         ----------
@@ -180,32 +181,46 @@ class Water:
             Months in a window, 1 to 12.
         step : int
             Months from one window to the next.
-        method : {"counts"}
-            "counts" counts the wet months among those that were seen.
-        index, threshold, scale, offset, observed
+        method : {"unet3d", "count"}
+            "unet3d", a 3-D U-Net, says from red, nir and swir1 (as reflectance) what each pixel
+            is over the year of which it sees these months. "count" counts the wet months among
+            those that were seen; for another index or threshold than the default, count what
+            `extent` gave: ``ds.water.extent(index="mndwi").water.seasonality(method="count")``.
+        weights : str or path, optional
+            For "unet3d": a name of shipped weights, or the path of a ``.safetensors`` file.
+        device : {"auto", "cpu", "cuda", "cuda:N", "mps"}
+            Where the net runs.
+        scale, offset, observed
             See the class.
 
         Returns
         -------
         Dataset
             ``seasonality`` (time, y, x), uint8: 0 not water, 1 seasonal, 2 permanent, 255 no data;
-            ``months_seen``, uint8. ``time`` is the first month of each window.
+            ``months_seen``, uint8; and from "unet3d" ``probability`` (class, time, y, x),
+            float32. ``time`` is the first month of each window.
 
         Raises
         ------
-        SchemaError, MethodError
+        SchemaError, MethodError, WeightsError, DeviceError
 
         Examples
         --------
-        >>> ds.inpaint.convnp().water.seasonality(window=12)  # doctest: +SKIP
+        >>> ds.inpaint.convnp().water.seasonality()  # doctest: +SKIP
         """
-        from xinpaint.cube import water
+        from xinpaint.cube import seasons, water
+        from xinpaint.errors import MethodError
         from xinpaint.water.extent import Rule
 
-        rule = Rule(index, threshold, scale, offset)
-        return water.seasonality(
-            self._obj, rule, window=window, step=step, method=method, observed=observed
-        )
+        if method not in ("unet3d", "count"):
+            raise MethodError(f"method={method!r}; wanted 'unet3d' or 'count'")
+        rule, windows = Rule(scale=scale, offset=offset), {"window": window, "step": step}
+        if method == "count":
+            return water.seasonality(self._obj, rule, **windows, observed=observed)
+        from xinpaint.io.weights import classifier
+
+        ready = classifier(weights, device)
+        return seasons.seasonality(self._obj, ready, rule, **windows, observed=observed)
 
     def area(self) -> xr.Dataset:
         """Area of each class in km² of what `seasonality` or `extent` gave, for each time.

@@ -35,16 +35,16 @@ def each(function: Callable[..., Any], *arrays: Any, dtype: Any) -> Any:
     return da.map_blocks(function, *same, dtype=dtype, meta=meta)
 
 
-def stack(arrays: Sequence[Any]) -> Any:
-    """Stack planes ``[y x]`` to ``[n y x]``, lazily where they are lazy."""
-    if isinstance(arrays[0], np.ndarray):
-        return np.stack(arrays)
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    """Stack arrays along a new axis, lazily where one of them is lazy."""
+    if all(isinstance(array, np.ndarray) for array in arrays):
+        return np.stack(arrays, axis)
     import dask.array as da
 
-    return da.stack(arrays)
+    return da.stack(arrays, axis)
 
 
-def full_like(plane: Any, value: int) -> Any:
+def full_like(plane: Any, value: float) -> Any:
     """Make a constant array of the shape, dtype and chunks of another."""
     if isinstance(plane, np.ndarray):
         return np.full_like(plane, value)

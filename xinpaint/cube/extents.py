@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xinpaint.cube.elementwise import each
+from xinpaint.cube.elementwise import each, stack
 from xinpaint.cube.masking import observed
 from xinpaint.cube.spectra import Spectra
 from xinpaint.errors import SchemaError
@@ -48,6 +48,39 @@ def _index_block(
     masked: Sequence[bool],
     scales: Sequence[tuple[float, float]],
 ) -> NDArray[np.float32]:
+    reflectance = INDICES[name].reflectance
+    planes = _planes(arrays, nodata, masked, scales, name if reflectance else None)
+    made: NDArray[np.float32] = INDICES[name].function(*planes)
+    return made
+
+
+def reflectance_of(spectra: Spectra) -> Any:
+    """Reflectance ``[t b y x]`` of the spectra, float32, lazy where they are; NaN is missing."""
+    made = []
+    for layer, scale in zip(spectra.layers, spectra.scales, strict=True):
+        block = partial(
+            _reflectance_block,
+            nodata=(layer.nodata,),
+            masked=(layer.observed is not None,),
+            scales=((scale.factor, scale.offset),),
+        )
+        masks = [] if layer.observed is None else [layer.observed[:, 0]]
+        made.append(each(block, layer.values[:, 0], *masks, dtype=np.float32))
+    return stack(made, axis=1)
+
+
+def _reflectance_block(*arrays: NDArray[Any], **told: Any) -> NDArray[np.float32]:
+    return _planes(arrays, told["nodata"], told["masked"], told["scales"], "the net")[0]
+
+
+def _planes(
+    arrays: Sequence[NDArray[Any]],
+    nodata: Sequence[float | None],
+    masked: Sequence[bool],
+    scales: Sequence[tuple[float, float]],
+    strict: str | None,
+) -> list[NDArray[np.float32]]:
+    """One scaled plane a band, NaN where missing; `strict` names what needs true reflectance."""
     masks = iter(arrays[len(nodata) :])
     planes = []
     for value, missing, has, (factor, offset) in zip(arrays, nodata, masked, scales, strict=False):
@@ -56,14 +89,13 @@ def _index_block(
         plane[seen] = value[seen]
         if (factor, offset) != (1.0, 0.0):
             plane = plane * np.float32(factor) + np.float32(offset)
-        if INDICES[name].reflectance and seen.any() and np.abs(plane[seen]).mean() > BRIGHTEST:
+        if strict and seen.any() and np.abs(plane[seen]).mean() > BRIGHTEST:
             raise SchemaError(
-                f"{name} needs reflectance of 0 to 1, but a band is {plane[seen].mean():.4g} on "
+                f"{strict} needs reflectance of 0 to 1, but a band is {plane[seen].mean():.4g} on "
                 "average: pass scale= and offset= (1e-4 and 0 for reflectance x 10,000)"
             )
         planes.append(plane)
-    made: NDArray[np.float32] = INDICES[name].function(*planes)
-    return made
+    return planes
 
 
 def classified(index: Any, threshold: float | str, span: Span) -> Any:

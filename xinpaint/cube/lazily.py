@@ -59,7 +59,7 @@ def fill(
     """
     lazy = next(array for array in (*values, *masks) if not isinstance(array, np.ndarray))
     halo = (plan.halo.t, 0, plan.halo.y, plan.halo.x)
-    chunks = _merge(lazy.chunks, lazy.shape, halo)
+    chunks = merge(lazy.chunks, lazy.shape, halo)
     _warn_of_many(chunks)
     arrays = [_rechunk(array, chunks) for array in (*values, *masks)]
     depth = {
@@ -133,7 +133,7 @@ def _warn_of_many(chunks: Chunks) -> None:
         )
 
 
-def _merge(chunks: Chunks, shape: tuple[int, ...], halo: tuple[int | None, ...]) -> Chunks:
+def merge(chunks: Chunks, shape: tuple[int, ...], halo: tuple[int | None, ...]) -> Chunks:
     """Merge neighbouring chunks until each is at least as long as its halo."""
     merged: list[tuple[int, ...]] = []
     for axis, (sizes, size, reach) in enumerate(zip(chunks, shape, halo, strict=True)):

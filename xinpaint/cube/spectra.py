@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,11 @@ ALIASES = {
     "swir1": ("swir1", "swir16", "swir_1"),
     "swir2": ("swir2", "swir22", "swir_2"),
 }
+_RENAME = "rename bands to their common names, for example ds.rename({'B3': 'green'})"
+_SCALE = (
+    "pass scale= and offset= (1e-4 and 0 for reflectance x 10,000; 2.75e-5 and -0.2 for Landsat "
+    "Collection 2 level 2)"
+)
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,51 @@ def read(obj: xr.Dataset | xr.DataArray, rule: Rule, *, observed: Mask = None) -
     SchemaError
         Where bands are missing, differ in dims, or have no scale though the index needs one.
     """
+    dataset, observed = _split(obj, observed)
+    found = _find(dataset.data_vars)
+    name = _choose(dataset, found, rule)
+    return _gather(dataset, [found[band] for band in INDICES[name].bands], rule, observed, name)
+
+
+def read_bands(
+    obj: xr.Dataset | xr.DataArray, wanted: Sequence[str], rule: Rule, *, observed: Mask = None
+) -> Spectra:
+    """Find named bands as reflectance; otherwise as `read`, and `index` is empty.
+
+    Raises
+    ------
+    SchemaError
+        Where a band is missing, or nothing says what makes integers reflectance.
+    """
+    dataset, observed = _split(obj, observed)
+    found = _find(dataset.data_vars)
+    if missing := [band for band in wanted if band not in found]:
+        raise SchemaError(
+            f"the net needs {', '.join(wanted)} as reflectance; found "
+            f"{[str(name) for name in dataset.data_vars]}, missing {', '.join(missing)}: "
+            f"{_RENAME}, or take method='count'"
+        )
+    names = [found[band] for band in wanted]
+    unknown = [name for name in names if not scale_of(dataset[name], rule).known]
+    if any(dataset[name].dtype.kind in "iu" for name in unknown):
+        raise SchemaError(
+            f"the net needs reflectance of 0 to 1; found integers without scale_factor: {_SCALE}, "
+            "or take method='count'"
+        )
+    return _gather(dataset, names, rule, observed, "")
+
+
+def _split(obj: xr.Dataset | xr.DataArray, observed: Mask) -> tuple[xr.Dataset, Mask]:
+    """One variable a band, of the cube and of what was observed."""
     dataset = _split_bands(schema.as_dataset(obj))
     if isinstance(observed, xr.DataArray | xr.Dataset) and _band_dim(observed) is not None:
         observed = _split_bands(schema.as_dataset(observed))
-    found = _find(dataset.data_vars)
-    name = _choose(dataset, found, rule)
-    bands = [found[band] for band in INDICES[name].bands]
+    return dataset, observed
+
+
+def _gather(
+    dataset: xr.Dataset, bands: Sequence[Hashable], rule: Rule, observed: Mask, index: str
+) -> Spectra:
     groups = [_group(dataset, band, observed) for band in bands]
     dims = groups[0].dims
     if any(group.dims != dims for group in groups):
@@ -96,7 +140,7 @@ def read(obj: xr.Dataset | xr.DataArray, rule: Rule, *, observed: Mask = None) -
         raise SchemaError(f"bands differ in dims: {listed}; bring them to the same ones")
     scales = tuple(scale_of(dataset[band], rule) for band in bands)
     layers = tuple(group.layers[0] for group in groups)
-    return Spectra(dataset, name, dims, groups[0].days, layers, scales)
+    return Spectra(dataset, index, dims, groups[0].days, layers, scales)
 
 
 def scale_of(array: xr.DataArray, rule: Rule) -> Scale:
@@ -140,27 +184,25 @@ def _find(names: Iterable[Hashable]) -> dict[str, Hashable]:
 
 def _choose(dataset: xr.Dataset, found: Mapping[str, Hashable], rule: Rule) -> str:
     names = [str(name) for name in dataset.data_vars]
-    advice = "rename bands to their common names, for example ds.rename({'B3': 'green'})"
     if rule.index == "auto":
         for name in AUTO:
             index = INDICES[name]
             if set(index.bands) <= set(found) and _has_scale(dataset, found, index, rule):
                 return name
         wanted = "; ".join(f"{', '.join(INDICES[n].bands)} ({n})" for n in AUTO[1:])
-        raise SchemaError(f"no water index fits: found {names}; wanted {wanted}; {advice}")
+        raise SchemaError(f"no water index fits: found {names}; wanted {wanted}; {_RENAME}")
     index = INDICES[rule.index]
     missing = [band for band in index.bands if band not in found]
     if missing:
         raise SchemaError(
             f"{rule.index} needs {', '.join(index.bands)}; found {names}, missing "
-            f"{', '.join(missing)}: {advice}, or take another index"
+            f"{', '.join(missing)}: {_RENAME}, or take another index"
         )
     whole = any(dataset[found[band]].dtype.kind in "iu" for band in index.bands)
     if index.reflectance and whole and not _has_scale(dataset, found, index, rule):
         raise SchemaError(
-            f"{rule.index} needs reflectance of 0 to 1; found integers without scale_factor: pass "
-            "scale= and offset= (1e-4 and 0 for reflectance x 10,000; 2.75e-5 and -0.2 for "
-            "Landsat Collection 2 level 2), or take index='mndwi'"
+            f"{rule.index} needs reflectance of 0 to 1; found integers without scale_factor: "
+            f"{_SCALE}, or take index='mndwi'"
         )
     return rule.index
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xinpaint.cube import schema
 from xinpaint.cube import spectra as bands
 from xinpaint.cube.elementwise import each, stack
 from xinpaint.cube.extents import extent_of, index_of
@@ -26,7 +27,7 @@ _EXTENT = {
     "flag_values": np.array([NOT_WATER, WATER, NO_DATA], np.uint8),
     "flag_meanings": "not_water water no_data",
 }
-_SEASONALITY = {
+SEASONALITY = {
     "flag_values": np.array([NOT_WATER, counts.SEASONAL, counts.PERMANENT, NO_DATA], np.uint8),
     "flag_meanings": "not_water seasonal permanent no_data",
 }
@@ -115,7 +116,7 @@ def occurrence(
     wet, seen = dates(extent_of(spectra, rule))
     share = each(_share, wet, seen, dtype=np.float32)
     attrs = {"long_name": "water occurrence", "units": "1", **_how(spectra, rule)}
-    return _label(spectra, {"occurrence": (share, attrs)})
+    return label(spectra, {"occurrence": (share, attrs)})
 
 
 def month_counts(
@@ -147,7 +148,7 @@ def month_counts(
         "wet": (stack(wet), {"long_name": "dates on which a pixel was water", **how}),
         "seen": (stack(seen), {"long_name": "dates on which a pixel was seen", **how}),
     }
-    return _label(spectra, made, ("month", xr.Variable("month", np.arange(1, 13))))
+    return label(spectra, made, ("month", xr.Variable("month", np.arange(1, 13))))
 
 
 def seasonality(
@@ -156,7 +157,6 @@ def seasonality(
     *,
     window: int = 3,
     step: int = 1,
-    method: Literal["counts"] = "counts",
     observed: Mask = None,
 ) -> xr.Dataset:
     """Permanent, seasonal or no water, in each window of some months.
@@ -169,13 +169,11 @@ def seasonality(
     Parameters
     ----------
     obj, rule, observed
-        As in `index`; with a time coordinate in ascending order.
+        As in `index`; with a time coordinate in ascending order. Or what `extent` gave.
     window : int
         Months in a window, 1 to 12.
     step : int
         Months from one window to the next.
-    method : {"counts"}
-        "counts" counts wet months as above.
 
     Returns
     -------
@@ -188,24 +186,49 @@ def seasonality(
     SchemaError
         As in `index`, and where dates are missing, not in order, or too few for one window.
     MethodError
-        Where window, step or method is not one of those above.
+        Where window or step is not one of those above.
     """
-    _check_window(window, step, method)
-    spectra = bands.read(obj, rule, observed=observed)
+    check_window(window, step)
+    spectra, states, said = _states(obj, rule, observed)
     months = months_of(spectra)
     begins = starts(spectra, months, window, step)
-    composites = monthly(extent_of(spectra, rule), months)
+    composites = monthly(states, months)
     wet, seen = windows(composites, [begin - begins[0] for begin in begins], window)
     classes = each(counts.seasonality, wet, seen, dtype=np.uint8)
-    how = {**_how(spectra, rule), "method": method, "window_months": window, "step_months": step}
+    how = {**said, "method": "count", "window_months": window, "step_months": step}
     made: Made = {
-        "seasonality": (classes, {"long_name": "water seasonality", **how, **_SEASONALITY}),
+        "seasonality": (classes, {"long_name": "water seasonality", **how, **SEASONALITY}),
         "months_seen": (seen, {"long_name": "months of the window that were seen"}),
     }
+    return label(spectra, made, first_months(spectra, begins))
+
+
+def first_months(spectra: Spectra, begins: list[int]) -> tuple[Hashable, xr.Variable]:
+    """The time coordinate of windows: their first months."""
     firsts = (np.asarray(begins) - 1970 * 12).astype("datetime64[M]").astype("datetime64[ns]")
     time = time_of(spectra)
     about = {"long_name": "first month of the window", "standard_name": "time"}
-    return _label(spectra, made, (time, xr.Variable(time, firsts, about)))
+    return time, xr.Variable(time, firsts, about)
+
+
+def _states(
+    obj: xr.Dataset | xr.DataArray, rule: Rule, observed: Mask
+) -> tuple[Spectra, Any, dict[str, Any]]:
+    """Wet, dry or unknown ``[t y x]``, of bands or as `extent` gave it, and what to say of it."""
+    dataset = schema.as_dataset(obj)
+    if "extent" not in dataset or "flag_values" not in dataset["extent"].attrs:
+        spectra = bands.read(obj, rule, observed=observed)
+        return spectra, extent_of(spectra, rule), _how(spectra, rule)
+    array = dataset["extent"]
+    group = schema.read(_bare(dataset[["extent"]]), observed=True).groups[0]
+    spectra = Spectra(dataset, "", group.dims, group.days, group.layers, ())
+    said = {k: array.attrs[k] for k in ("index", "threshold", "references") if k in array.attrs}
+    return spectra, group.layers[0].values[:, 0], said
+
+
+def _bare(dataset: xr.Dataset) -> xr.Dataset:
+    """Without attrs, so that flags pass for numbers."""
+    return dataset.assign({n: (v.dims, v.data) for n, v in dataset.data_vars.items()})
 
 
 def _share(wet: NDArray[Any], seen: NDArray[Any]) -> NDArray[np.float32]:
@@ -214,9 +237,8 @@ def _share(wet: NDArray[Any], seen: NDArray[Any]) -> NDArray[np.float32]:
     return blank
 
 
-def _check_window(window: int, step: int, method: str) -> None:
-    if method != "counts":
-        raise MethodError(f"method={method!r}; wanted 'counts'")
+def check_window(window: int, step: int) -> None:
+    """Raise MethodError where a window or step makes no sense."""
     if not 1 <= window <= 12 or step < 1:
         raise MethodError(
             f"window={window} and step={step} months; wanted a window of 1 to 12, a step of 1 up"
@@ -232,12 +254,12 @@ def _each_date(spectra: Spectra, made: Made) -> xr.Dataset:
     """Label arrays ``[t y x]`` on the cube's own dates, or none where it has no time."""
     time = spectra.dims.time
     if time is None:
-        return _label(spectra, {name: (data[0], attrs) for name, (data, attrs) in made.items()})
+        return label(spectra, {name: (data[0], attrs) for name, (data, attrs) in made.items()})
     order = spectra.dataset[spectra.layers[0].name].dims
-    return _label(spectra, made, (time, None)).transpose(*order)
+    return label(spectra, made, (time, None)).transpose(*order)
 
 
-def _label(
+def label(
     spectra: Spectra,
     made: Made,
     lead: tuple[Hashable, xr.Variable | None] | None = None,

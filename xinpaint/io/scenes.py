@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from xinpaint.core import qa
+from xinpaint.core.qa_layouts import LAYOUTS
 from xinpaint.errors import DataError, SchemaError
 from xinpaint.io import reflectance as scaling
 from xinpaint.io.planes import Grid, Plane, common_grid, lay
@@ -108,7 +109,7 @@ def open_scenes(
     return made
 
 
-_LAYERS = (*qa.LAYOUTS, "qa_radsat", "radsat_qa")
+_LAYERS = (*LAYOUTS, "qa_radsat", "radsat_qa")
 
 
 def _choose(scenes: Sequence[Scene], bands: Sequence[str] | None) -> list[str]:
@@ -215,7 +216,7 @@ def _quality_layer(
 
 
 def _layer_of(scene: Scene) -> str | None:
-    return next((name for name in qa.LAYOUTS if name in scene.quality), None)
+    return next((name for name in LAYOUTS if name in scene.quality), None)
 
 
 def _flags(group: Sequence[Scene], grid: Grid, chunk: int, mask: Collection[str]) -> Any:

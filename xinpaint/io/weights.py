@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xinpaint.errors import MethodError, WeightsError
-from xinpaint.methods.base import Filler
+from xinpaint.methods.base import Classifier, Filler
 from xinpaint.methods.table import METHODS
 
 if TYPE_CHECKING:
@@ -27,8 +27,14 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parent.parent / "weights"
 #: Neural methods and the weights they use by default.
 NEURAL = {"convnp": "convnp"}
+#: Weights of the net that tells classes of water.
+WATER = "unet3d-water"
+#: What the card of a net says that takes whatever bands there are.
+ANY_BANDS = "any number, any order, any unit"
 #: Nets that take other dates.
 DATED = frozenset({"convnp"})
+#: Nets that tell classes instead of filling.
+CLASSIFIERS = frozenset({"unet3d"})
 #: Nets whose answers can be drawn.
 LATENT = frozenset({"convlnp"})
 
@@ -149,6 +155,7 @@ def save(
     numbers: Mapping[str, Any],
     recipe: Mapping[str, Any],
     scores: Mapping[str, Any],
+    bands: str = ANY_BANDS,
 ) -> Path:
     """Write a net as safetensors, then its card; both appear whole or not at all.
 
@@ -161,7 +168,7 @@ def save(
     name, numbers : str, mapping
         Key of the net table and the net's own arguments.
     recipe, scores : mapping
-        Kept in the card.
+        Kept in the card, as is `bands`: what the net takes.
     """
     from safetensors.torch import save_file
 
@@ -173,7 +180,7 @@ def save(
         "numbers": dict(numbers),
         "sha256": sha256(part),
         "probabilistic": bool(getattr(net, "probabilistic", True)),
-        "bands": "any number, any order, any unit",
+        "bands": bands,
         "licence": recipe.get("licence", ""),
         "reference": recipe.get("reference", ""),
         "scores": dict(scores),
@@ -212,6 +219,8 @@ def filler(name: str, **options: Any) -> Filler:
             from xinpaint.methods.neural import NeuralFiller
 
             source = find(options.pop("weights", None), method=name)
+            if card(source.path)["net"] in CLASSIFIERS:
+                raise WeightsError(f"{source.path} tells classes of water and fills nothing")
             options["context"] = _context(source, options.get("context", "auto"))
             if options.get("draw") is not None and card(source.path)["net"] not in LATENT:
                 raise WeightsError(f"{source.path} draws no samples: use weights of a ConvLNP")
@@ -222,6 +231,25 @@ def filler(name: str, **options: Any) -> Filler:
         said = str(error).replace("got an unexpected keyword argument", "there is no option")
         said = re.sub(r"^\w+\.__init__\(\) ", "", said)
         raise MethodError(f"{name}: {said}") from error
+
+
+def classifier(weights: str | os.PathLike[str] | None = None, device: str = "auto") -> Classifier:
+    """A ready classifier of water.
+
+    Raises
+    ------
+    WeightsError
+        If the weights are missing, damaged, or of a net that fills.
+    """
+    from xinpaint.methods.unet3d import UNet3DClassifier
+
+    source = find(WATER if weights is None else weights)
+    if (net := card(source.path)["net"]) not in CLASSIFIERS:
+        raise WeightsError(
+            f"{source.path} is of the net {net!r}, which tells no classes: wanted weights of one "
+            f"of {sorted(CLASSIFIERS)}"
+        )
+    return UNet3DClassifier(source, device)
 
 
 def _context(source: Weights, asked: str) -> str:

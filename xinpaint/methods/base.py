@@ -1,8 +1,11 @@
-"""What a method is: a halo and a fill. Nothing more."""
+"""What a method is: a halo and a fill, or a halo and classes. Nothing more."""
 
 from __future__ import annotations
 
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
@@ -23,4 +26,17 @@ class Filler(Protocol):
 
     def fill(self, task: Task) -> Fill:
         """Answer every target pixel it can; NaN elsewhere is allowed."""
+        ...
+
+
+class Classifier(Protocol):
+    """Anything that tells classes from all dates of a Task together; as `Filler` otherwise."""
+
+    @property
+    def halo(self) -> Halo:
+        """How far an answer depends on what is around it."""
+        ...
+
+    def classify(self, task: Task) -> NDArray[np.float32]:
+        """Probabilities ``[class y x]`` that add up to 1."""
         ...

@@ -10,6 +10,7 @@ from xinpaint.nets.convnp import ConvNP
 from xinpaint.nets.ongrid import OnGridConvCNP
 from xinpaint.nets.partialconv import PartialConv
 from xinpaint.nets.unet import UNet
+from xinpaint.nets.unet3d import UNet3D
 
 NETS: dict[str, type[nn.Module]] = {
     "convcnp": ConvCNP,
@@ -18,4 +19,5 @@ NETS: dict[str, type[nn.Module]] = {
     "convlnp": ConvLNP,
     "unet": UNet,
     "partialconv": PartialConv,
+    "unet3d": UNet3D,
 }

@@ -21,18 +21,13 @@ from torch import nn
 from tqdm import tqdm
 
 from xinpaint.errors import RecipeError, TrainingError
-from xinpaint.io.weights import find, save
+from xinpaint.io.weights import ANY_BANDS, find, save
 from xinpaint.nets.convnp import ConvNP
 from xinpaint.nets.table import NETS
+from xinpaint.train import evaluate, seasons
 from xinpaint.train.cubes import read_images, read_masks, read_stacks
 from xinpaint.train.data import Batch, Image, data_folder, sample
-from xinpaint.train.evaluate import (
-    Score,
-    calibrate,
-    validate,
-    validation_dates,
-    validation_tasks,
-)
+from xinpaint.train.evaluate import Score, validation_dates, validation_tasks
 from xinpaint.train.objective import objective
 from xinpaint.train.recipe import Recipe, read
 from xinpaint.train.stacks import Stack, sample_dates
@@ -88,12 +83,14 @@ def fit(
         If the loss is no longer finite; names the last good checkpoint.
     """
     plan = recipe if isinstance(recipe, Recipe) else read(recipe)
-    batch, tasks = _gather(plan, Path(data) if data is not None else data_folder())
+    judge = _judge(plan)
+    gather = seasons.gather if plan.of_water else _gather
+    batch, tasks = gather(plan, Path(data) if data is not None else data_folder())
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     state = _start(plan, device)
     _resume(state, plan, out, device)
-    log = _Log(out / "log.csv", state.step)
+    log = _Log(out / "log.csv", state.step, judge.Score)
 
     bar = tqdm(total=plan.steps, initial=state.step, disable=not progress, unit="step")
     for step, now in _ahead(batch, state.step, plan.steps):
@@ -106,13 +103,18 @@ def fit(
         bar.set_postfix(loss=f"{loss:.4f}")
         score = None
         if state.step % plan.validate_every == 0 or state.step == plan.steps:
-            score = validate(state.average, tasks, device)
+            score = judge.validate(state.average, tasks, device)
             bar.write(f"step {state.step}: {score}")
         log.row(state.step, loss, score)
         if state.step % plan.save_every == 0 or state.step == plan.steps:
             _save(state, plan, out)
     bar.close()
     return finish(plan, state, tasks, out, device=device)
+
+
+def _judge(plan: Recipe) -> Any:
+    """The room that scores and calibrates what a recipe trains."""
+    return seasons if plan.of_water else evaluate
 
 
 def _gather(plan: Recipe, folder: Path) -> tuple[Callable[[int], Batch], list[Batch]]:
@@ -147,13 +149,11 @@ def _split(plan: Recipe, found: list[Source]) -> tuple[list[Source], list[Source
     return held, [i for i in found if i not in held]
 
 
-def finish(
-    plan: Recipe, state: State, tasks: list[Batch], out: Path, *, device: str = "cpu"
-) -> Path:
+def finish(plan: Recipe, state: State, tasks: list[Any], out: Path, *, device: str = "cpu") -> Path:
     """Calibrate the averaged net on the validation tasks and write weights and card."""
-    net = state.average.to(device).eval()
-    calibrate(net, tasks, device)
-    score = validate(net, tasks, device)
+    net, judge = state.average.to(device).eval(), _judge(plan)
+    judge.calibrate(net, tasks, device)
+    score = judge.validate(net, tasks, device)
     return save(
         out / f"{plan.name}.safetensors",
         net,
@@ -161,6 +161,7 @@ def finish(
         numbers=plan.numbers,
         recipe=plan.asdict(),
         scores={"validation": score.asdict()},
+        bands=seasons.BANDS if plan.of_water else ANY_BANDS,
     )
 
 
@@ -184,12 +185,13 @@ def _start(plan: Recipe, device: str) -> State:
     return State(net, average.eval().requires_grad_(False), optimiser)
 
 
-def _step(state: State, batch: Batch, plan: Recipe, device: str) -> float:
+def _step(state: State, batch: Any, plan: Recipe, device: str) -> float:
     """One optimiser step; returns the loss."""
     for group in state.optimiser.param_groups:
         group["lr"] = _rate(plan, state.step)
     truth, target, given = batch.to(device)
-    loss = objective(state.net, truth, target, given, plan)
+    wanted = seasons.objective if plan.of_water else objective
+    loss = wanted(state.net, truth, target, given, plan)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(state.net.parameters(), plan.clip)
@@ -217,7 +219,7 @@ def _rate(plan: Recipe, step: int) -> float:
     return plan.rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def _ahead(batch: Any, first: int, last: int) -> Iterator[tuple[int, Batch]]:
+def _ahead(batch: Any, first: int, last: int) -> Iterator[tuple[int, Any]]:
     """Steps with their data, the next one made while the net works on this one."""
     if first >= last:
         return
@@ -267,17 +269,17 @@ def _resume(state: State, plan: Recipe, out: Path, device: str) -> None:
 class _Log:
     """A CSV row a step; rows beyond the resumed checkpoint are dropped first."""
 
-    def __init__(self, path: Path, step: int) -> None:
+    def __init__(self, path: Path, step: int, score: Any = Score) -> None:
         old = path.read_text().splitlines()[1:] if path.exists() else []
         kept = [row for row in csv.reader(old) if row and int(row[0]) <= step]
-        head = ["step", "loss", *Score.__dataclass_fields__]
+        head = ["step", "loss", *score.__dataclass_fields__]
         part = path.with_suffix(".partial")
         with part.open("w", newline="") as file:
             csv.writer(file).writerows([head, *kept])
         part.replace(path)
         self.path = path
 
-    def row(self, step: int, loss: float, score: Score | None) -> None:
+    def row(self, step: int, loss: float, score: Any) -> None:
         """Append one step."""
         scores = [f"{v:.5f}" for v in score.asdict().values()] if score else []
         with self.path.open("a", newline="") as file:

@@ -22,11 +22,11 @@ class Recipe:
         A key of :data:`xinpaint.nets.table.NETS`.
     numbers : dict
         The net's own arguments.
+    validation : tuple of str
+        Images, stacks and labels whose name contains one of these are held out: they choose and
+        calibrate, never train. In the file a string will do.
     images, masks : tuple of str
         Globs below the data folder: GeoTIFFs to learn from, ``.npz`` banks of real gaps.
-    validation : tuple of str
-        Images and stacks whose name contains one of these are held out: they choose and
-        calibrate, never train. In the file a string will do.
     stacks, context_only : tuple of str
         Globs of ``<place>_<yyyymmdd>.tif``: several dates of one place. Dates whose name contains
         one of `context_only` are never the target.
@@ -35,6 +35,16 @@ class Recipe:
     start : str
         Weights (a shipped name or a path) to start from: of the same net, or of the spatial part
         of a net that looks at dates, which then stays frozen.
+    reflectance : dict
+        For classes of water: globs of GeoTIFFs, and the factors and offsets of red, nir and swir1
+        that make their numbers reflectance, ``[[r, n, s], [r, n, s]]``.
+    shores : tuple of str
+        Globs of masks of lakes (1 = water), for water years simulated on those images.
+    labels : tuple of str
+        Globs of ``<place>_<yyyy>.tif``, codes of the JRC's YearlyHistory, instead of simulated
+        years; the images are then ``<place>_<yyyymmdd>.tif``.
+    class_weights : tuple of float
+        Weight of not water, seasonal and permanent in the loss.
     patch, batch : int
         Side of a patch in pixels (a multiple of 8, above 64); band-patches a step.
     steps, warmup : int
@@ -54,14 +64,18 @@ class Recipe:
     """
 
     name: str
-    images: tuple[str, ...]
-    masks: tuple[str, ...]
     validation: tuple[str, ...]
+    images: tuple[str, ...] = ()
+    masks: tuple[str, ...] = ()
     net: str = "convcnp"
     numbers: dict[str, Any] = field(default_factory=dict)
     stacks: tuple[str, ...] = ()
     context_only: tuple[str, ...] = ()
     dates: int = 0
+    reflectance: dict[str, Any] = field(default_factory=dict)
+    shores: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    class_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
     start: str = ""
     patch: int = 96
     batch: int = 24
@@ -89,6 +103,13 @@ class Recipe:
         for name in ("batch", "steps", "save_every", "validate_every"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} = {getattr(self, name)}: use 1 or more")
+        if self.of_water and len(self.class_weights) != 3:
+            raise RecipeError(f"class_weights = {self.class_weights}: wanted three numbers")
+
+    @property
+    def of_water(self) -> bool:
+        """Whether it trains classes of water rather than a filler."""
+        return bool(self.shores or self.labels)
 
     def asdict(self) -> dict[str, Any]:
         """Plain values for a card or a checkpoint."""
@@ -120,9 +141,19 @@ def read(path: str | Path) -> Recipe:
     known = {f.name for f in fields(Recipe)}
     if unknown := sorted(set(found) - known):
         raise RecipeError(f"{path}: unknown keys {unknown}; known are {sorted(known)}")
-    if missing := sorted({"name", "images", "masks", "validation"} - set(found)):
+    needed = {"name", "validation"} | _needed(found)
+    if missing := sorted(needed - set(found)):
         raise RecipeError(f"{path}: missing keys {missing}")
-    for name in ("images", "masks", "validation", "stacks", "context_only"):
+    for name in ("images", "masks", "validation", "stacks", "context_only", "shores", "labels"):
         given = found.get(name, [])
         found[name] = (given,) if isinstance(given, str) else tuple(given)
+    if "class_weights" in found:
+        found["class_weights"] = tuple(found["class_weights"])
     return Recipe(**found)
+
+
+def _needed(found: dict[str, Any]) -> set[str]:
+    """What else must be there, by what is learned."""
+    if "labels" in found:
+        return {"reflectance"}
+    return {"reflectance", "masks"} if "shores" in found else {"images", "masks"}
