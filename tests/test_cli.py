@@ -116,3 +116,21 @@ def test_fill_again_status_and_verify(store, tmp_path, capsys):
     assert chunk.read_bytes() == good
     assert main(["status", str(store)]) == 2
     assert "no output of a fill job" in capsys.readouterr().err
+
+
+def test_append(tmp_path, capsys):
+    cube, longer = str(tmp_path / "cube.zarr"), str(tmp_path / "longer.zarr")
+    three = open_cube(dates=3, size=64, chunks={"time": 1, "y": 32, "x": 32})
+    three.to_zarr(longer, consolidated=True)
+    three.isel(time=slice(0, 2)).to_zarr(cube, consolidated=True)
+    dst = str(tmp_path / "filled.zarr")
+    assert main(["fill", cube, dst, "--method", "telea", "--dry-run"]) == 0
+    assert "before compression" in capsys.readouterr().out
+    assert not (tmp_path / "filled.zarr").exists()
+    assert main(["fill", cube, dst, "--method", "telea"]) == 0
+    assert main(["fill", longer, dst, "--method", "telea"]) == 2
+    assert "use append (xinpaint append SRC DST)" in capsys.readouterr().err
+    assert main(["append", longer, dst]) == 0
+    assert "1 blocks in" in capsys.readouterr().out
+    assert xr.open_zarr(dst, chunks={}).sizes["time"] == 3
+    assert main(["verify", dst, "--deep"]) == 0

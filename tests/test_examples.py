@@ -35,6 +35,16 @@ def test_demo_with_convnp(tmp_path, capsys):
     assert "%" in capsys.readouterr().out.split("\nconvnp", 1)[1]
 
 
+def test_earth_engine_without_an_account(capsys):
+    pytest.importorskip("ee")
+    pytest.importorskip("xee")
+    run("open_earth_engine")()
+    said = capsys.readouterr().out
+    assert "(time: 4, " in said
+    filled = float(said.split("\nfilled")[1].split("%")[0])
+    assert filled > 10
+
+
 @pytest.mark.parametrize(
     "name", ["fill_menindee", "fill_colombia", "fill_oakville", "water_menindee"]
 )

@@ -21,7 +21,7 @@ FILES = sorted(
 )
 PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "xinpaint")]
 HEAVY = ("torch", "rasterio", "rioxarray", "cv2", "ee", "skimage", "matplotlib", "odc", "stackstac")
-EXTRAS = ("ee", "odc", "pystac_client", "pytorch_msssim", "stackstac", "tensorboard")
+EXTRAS = ("ee", "odc", "pystac_client", "pytorch_msssim", "stackstac", "tensorboard", "xee")
 MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS = 300, 45, 8
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -21,8 +21,11 @@ _ROOMS = {
 }
 #: Public function -> the room it lives in, likewise.
 _FUNCTIONS = {
+    "append": "xinpaint.io.append",
     "fill": "xinpaint.io.job",
+    "open_ee": "xinpaint.io.earthengine",
     "open_filled": "xinpaint.io.verify",
+    "open_scenes": "xinpaint.io.scenes",
     "open_stac": "xinpaint.io.stac",
     "verify": "xinpaint.io.verify",
 }
@@ -31,10 +34,13 @@ __all__ = [
     "__version__",
     "accessors",
     "accessors_water",
+    "append",
     "fill",
     "masks",
     "metrics",
+    "open_ee",
     "open_filled",
+    "open_scenes",
     "open_stac",
     "tutorial",
     "verify",

@@ -49,6 +49,7 @@ class Inpaint(ThroughTime):
         max_days: float | None = None,
         weights: str | PathLike[str] | None = None,
         device: str = "auto",
+        precision: Literal["exact", "bf16", "fp16"] = "exact",
         observed: Mask = None,
         where: Mask = None,
     ) -> xr.Dataset:
@@ -68,6 +69,8 @@ class Inpaint(ThroughTime):
             where not given.
         device : {"auto", "cpu", "cuda", "cuda:N", "mps"}
             Where the net runs; "auto" takes the fastest at hand.
+        precision : {"exact", "bf16", "fp16"}
+            "exact" is float32; the others are mixed precision, faster on most GPUs.
         observed, where : bool DataArray or Dataset, optional
             See the class.
 
@@ -83,6 +86,7 @@ class Inpaint(ThroughTime):
         options = {
             "weights": weights,
             "device": device,
+            "precision": precision,
             "context": context,
             "max_dates": max_dates,
             "max_days": max_days,

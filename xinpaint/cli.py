@@ -17,6 +17,10 @@ from xinpaint.errors import DataError, XinpaintError
 if TYPE_CHECKING:
     import xarray as xr
 
+    from xinpaint.io.report import Report
+
+#: Options of `fill` for neural methods.
+_NEURAL = ("weights", "device", "precision")
 #: Side of the blocks in which a GeoTIFF is read.
 BLOCK = 1024
 
@@ -55,6 +59,17 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, help="data folder ($XINPAINT_DATA)")
     train.add_argument("--device", default="cpu")
     train.set_defaults(run=_train)
+
+    chips = commands.add_parser("chips", help="export Landsat 7 training chips from Earth Engine")
+    chips.add_argument("out", type=Path, help="folder; the same command goes on where it stopped")
+    where = chips.add_mutually_exclusive_group(required=True)
+    where.add_argument("--country", help="its English name")
+    where.add_argument("--box", type=float, nargs=4, metavar=("W", "S", "E", "N"))
+    chips.add_argument("--count", type=int, default=100, help="places (%(default)s)")
+    chips.add_argument("--collection", default="LANDSAT/LE07/C02/T1_L2", help="(%(default)s)")
+    chips.add_argument("--project", help="Earth Engine project")
+    chips.add_argument("--seed", type=int, default=0)
+    chips.set_defaults(run=_chips)
     return parser
 
 
@@ -66,13 +81,21 @@ def _add_fill(commands: Any) -> None:
     fill.add_argument("--method", default="convnp", help="see `xinpaint methods` (%(default)s)")
     fill.add_argument("--weights", help="name or .safetensors file, for a neural method")
     fill.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps, for a neural method")
+    fill.add_argument("--precision", help="exact, bf16 or fp16, for a neural method (exact)")
     fill.add_argument(
         "--block", type=int, nargs="+", metavar="N", help="pixels of a block: side; y x; dates y x"
     )
-    fill.add_argument("--workers", type=int, help="processes (threads of one process)")
-    fill.add_argument("--scheduler", metavar="ADDRESS", help="a dask scheduler to send blocks to")
-    fill.add_argument("--retry-failed", action="store_true", help="try failed blocks once more")
+    fill.add_argument("--dry-run", action="store_true", help="write nothing, say what to expect")
     fill.set_defaults(run=_fill)
+
+    append = commands.add_parser("append", help="fill the dates that a Zarr cube has gained")
+    append.add_argument("src", type=Path, help="Zarr store that has more dates now")
+    append.add_argument("dst", type=Path, help="what `xinpaint fill` wrote")
+    append.set_defaults(run=_append)
+    for command in (fill, append):
+        command.add_argument("--workers", type=int, help="processes (threads of one process)")
+        command.add_argument("--scheduler", metavar="ADDRESS", help="a dask scheduler to use")
+        command.add_argument("--retry-failed", action="store_true", help="try failed blocks again")
 
     status = commands.add_parser("status", help="count a filled store's blocks; name failed ones")
     status.add_argument("dst", type=Path)
@@ -86,10 +109,9 @@ def _add_fill(commands: Any) -> None:
 
 
 def _fill(args: argparse.Namespace) -> int:
-    options = {k: v for k in ("weights", "device") if (v := getattr(args, k)) is not None}
+    options = {k: v for k in _NEURAL if (v := getattr(args, k)) is not None}
     if args.src.is_file() or not args.src.exists():
         return _fill_file(args, options)
-    from xinpaint.io.engine import connect
     from xinpaint.io.job import fill
 
     block = tuple(args.block) if args.block and len(args.block) > 1 else (args.block or [None])[0]
@@ -97,14 +119,34 @@ def _fill(args: argparse.Namespace) -> int:
         args.src,
         args.dst,
         args.method,
-        client=connect(args.scheduler) if args.scheduler else None,
-        workers=args.workers,
         block=block,
-        retry_failed=args.retry_failed,
+        dry_run=args.dry_run,
+        **_where(args),
         **options,
     )
+    if args.dry_run:
+        print(report)
+        return 0
+    return _told(report, args.dst)
+
+
+def _append(args: argparse.Namespace) -> int:
+    from xinpaint.io.append import append
+
+    return _told(append(args.src, args.dst, **_where(args)), args.dst)
+
+
+def _where(args: argparse.Namespace) -> dict[str, Any]:
+    """Where blocks run, and which."""
+    from xinpaint.io.engine import connect
+
+    client = connect(args.scheduler) if args.scheduler else None
+    return {"client": client, "workers": args.workers, "retry_failed": args.retry_failed}
+
+
+def _told(report: Report, dst: Path) -> int:
     print(report)
-    print(f"wrote {args.dst}" if report.complete else f"{args.dst} is unfinished")
+    print(f"wrote {dst}" if report.complete else f"{dst} is unfinished")
     return 0 if report.complete else 1
 
 
@@ -162,6 +204,24 @@ def _train(args: argparse.Namespace) -> None:
 
     out = args.out or Path("runs") / args.recipe.stem
     print(f"wrote {fit(args.recipe, out, data=args.data, device=args.device)}")
+
+
+def _chips(args: argparse.Namespace) -> None:
+    try:
+        from xinpaint.io.chips import export
+    except ImportError as error:
+        raise DataError(f"{error}; install it with: pip install 'xinpaint[ee]'") from error
+
+    place = args.country or args.box
+    made = export(
+        args.out,
+        place,
+        count=args.count,
+        collection=args.collection,
+        project=args.project,
+        seed=args.seed,
+    )
+    print(", ".join(f"{number} {folder}" for folder, number in made.items()), f"in {args.out}")
 
 
 def _open(path: Path) -> xr.Dataset:

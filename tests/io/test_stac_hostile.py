@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 import xinpaint
 from tests.io import catalogue
 from tests.io.catalogue import Server
+from tests.io.products import bomb
 from xinpaint.errors import DataError, RefusedError
 from xinpaint.io.guard import Guard, clean
 from xinpaint.io.http import session
@@ -145,19 +145,6 @@ def test_a_vrt_called_tif_opens_nothing(server: Server, tmp_path: Path) -> None:
         with pytest.raises(RefusedError, match="is a VRT, which points at other files"):
             ds.compute(scheduler="synchronous")
     assert server.asked == ["/ok/vrt.tif"]
-
-
-def bomb(path: Path, side: int, block: int) -> None:
-    """A TIFF of some hundred bytes that says it is huge."""
-    tags = [
-        (256, 4, side), (257, 4, side), (258, 3, 16), (259, 3, 8), (262, 3, 1), (277, 3, 1),
-        (322, 4, block), (323, 4, block), (324, 4, 8), (325, 4, 1), (339, 3, 1),
-    ]  # fmt: skip
-    body = struct.pack("<H", len(tags))
-    for tag, kind, value in tags:
-        body += struct.pack("<HHII", tag, kind, 1, value)
-    path.write_bytes(b"II*\0" + struct.pack("<I", 8) + body + b"\0" * 4 + b"\0" * 200)
-    assert path.stat().st_size < 600
 
 
 @pytest.mark.parametrize(

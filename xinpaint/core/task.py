@@ -81,6 +81,36 @@ class Fill:
     std: NDArray[np.float32] | None = None
 
 
+@dataclass(frozen=True)
+class Packing:
+    """How floats will be written as integers: ``value = factor * number + offset``.
+
+    Parameters
+    ----------
+    dtype : str
+        Of the integers.
+    factor, offset : float
+    nodata : float or None
+        The number that says "missing".
+    """
+
+    dtype: str
+    factor: float
+    offset: float
+    nodata: float | None
+
+    def hold(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Move values that the integers cannot hold, or would take for missing, to the nearest.
+
+        Writing would wrap them around: a reflectance of -0.3 came back as 1.5.
+        """
+        numbers = ((values.astype(np.float64) - self.offset) / self.factor).astype(np.float32)
+        held = _cast(numbers, np.dtype(self.dtype), self.nodata)
+        moved = np.rint(numbers) != held
+        nearest = held.astype(np.float64) * self.factor + self.offset
+        return np.where(moved, nearest, values).astype(values.dtype)
+
+
 @dataclass(frozen=True, eq=False)
 class Composed:
     """Original and fill together: values in the original's dtype, std float32, provenance uint8."""

@@ -87,11 +87,18 @@ def tile_at(
     >>> tile_at((1, 5, 2), (1, 3, 2), Halo(0, 1, 1), (0, 1, 0)).padded
     ((0, 1), (2, 5), (0, 2))
     """
-    core, padded = [], []
-    for size, step, reach, place in zip(shape, block, (halo.t, halo.y, halo.x), index, strict=True):
-        core.append((place * step, min(place * step + step, size)))
-        padded.append(_widen(core[-1], reach, size))
-    return Tile(tuple(core), tuple(padded))
+    core = tuple(
+        (place * step, min(place * step + step, size))
+        for size, step, place in zip(shape, block, index, strict=True)
+    )
+    return widened(Tile(core, core), shape, halo)
+
+
+def widened(tile: Tile, shape: tuple[int, ...], halo: Halo) -> Tile:
+    """The same core in an array of `shape`, padded by `halo`."""
+    reaches = (halo.t, halo.y, halo.x)
+    padded = (_widen(*axis) for axis in zip(tile.core, reaches, shape, strict=True))
+    return Tile(tile.core, tuple(padded))
 
 
 def _widen(piece: tuple[int, int], reach: int | None, size: int) -> tuple[int, int]:

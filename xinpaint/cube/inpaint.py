@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xinpaint.cube import lazily, masking, schema
 from xinpaint.cube.calendar import suited
+from xinpaint.cube.masking import Dims
 from xinpaint.cube.region import Block, Plan, fill_block, outputs
 from xinpaint.cube.schema import Cube, Group, Layer, Mask
 from xinpaint.methods.base import Filler
@@ -73,8 +74,9 @@ def inpaint(
     made: dict[Hashable, dict[str, xr.Variable]] = {}
     for group in cube.groups:
         for layer, arrays in zip(group.layers, _fill_group(group, filler), strict=True):
+            order = cube.dataset[layer.name].dims
             made[layer.name] = {
-                key: as_variable(cube, group, layer.name, data) for key, data in arrays.items()
+                key: as_variable(group.dims, order, data) for key, data in arrays.items()
             }
     return _label(cube, made, _method_attrs(filler, name))
 
@@ -102,7 +104,7 @@ def gaps(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None) -> xr.Dataset
     for group in cube.groups:
         for layer in group.layers:
             seen = _observed(layer)
-            found[layer.name] = as_variable(cube, group, layer.name, ~seen)
+            found[layer.name] = as_variable(group.dims, cube.dataset[layer.name].dims, ~seen)
             found[layer.name].attrs = {"long_name": f"missing pixels of {layer.name}"}
     return xr.Dataset(found, coords=cube.dataset.coords)
 
@@ -134,6 +136,7 @@ def planned(group: Group, filler: Filler) -> tuple[Plan, list[Any]]:
         tuple(place(layer.observed) for layer in layers),
         tuple(place(layer.where) for layer in layers),
         tuple(place(layer.failed) for layer in layers),
+        tuple(layer.packing for layer in layers),
     )
     return plan, masks
 
@@ -163,10 +166,10 @@ def _fill_group(group: Group, filler: Filler) -> Sequence[dict[str, Any]]:
     return fill_arrays(plan, Block(values, masks, group.days, (0, 0), core))
 
 
-def as_variable(cube: Cube, group: Group, name: Hashable, data: Any) -> xr.Variable:
+def as_variable(dims: Dims, order: Sequence[Hashable], data: Any) -> xr.Variable:
     """An array ``[t b y x]`` with the dims of a variable of the cube, in its order."""
-    own = data[tuple(0 if dim is None else slice(None) for dim in group.dims.order)]
-    return xr.Variable(group.dims.present, own).transpose(*cube.dataset[name].dims)
+    own = data[tuple(0 if dim is None else slice(None) for dim in dims.order)]
+    return xr.Variable(dims.present, own).transpose(*order)
 
 
 def _label(

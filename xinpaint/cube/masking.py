@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xinpaint.core.qa import clear
+from xinpaint.core.task import Packing
 from xinpaint.errors import SchemaError
 
 _NODATA_KEYS = ("_FillValue", "nodata", "missing_value", "fill_value")
@@ -158,6 +159,18 @@ def _same(a: xr.DataArray, b: xr.DataArray) -> bool:
         step = abs(float(right[1]) - float(right[0])) if right.size > 1 else 1.0
         return bool(np.allclose(left, right, rtol=0, atol=1e-3 * step))
     return bool(np.array_equal(left, right))
+
+
+def packing_of(array: xr.DataArray) -> Packing | None:
+    """How a decoded float array will be packed when written, from its encoding."""
+    told = array.encoding
+    dtype = np.dtype(told.get("dtype", array.dtype))
+    if array.dtype.kind != "f" or dtype.kind not in "iu":
+        return None
+    empty = next((told[key] for key in ("_FillValue", "missing_value") if key in told), None)
+    factor, offset = told.get("scale_factor", 1.0), told.get("add_offset", 0.0)
+    nodata = None if empty is None else float(np.asarray(empty).reshape(-1)[0])
+    return Packing(dtype.str, float(factor), float(offset), nodata)
 
 
 def nodata_of(array: xr.DataArray) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,33 @@ from numpy.typing import NDArray
 from xinpaint.core.tiling import Halo, Tile
 from xinpaint.cube import schema
 from xinpaint.cube.inpaint import as_variable, fill_arrays, planned
+from xinpaint.cube.masking import Dims
 from xinpaint.cube.region import Block, Plan
 from xinpaint.cube.schema import Group
 from xinpaint.errors import DataError
 from xinpaint.methods.base import Filler
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A piece of the variables of one group, read: NumPy arrays, so that it may travel.
+
+    Parameters
+    ----------
+    dims : Dims
+    names : tuple of str
+        The variables.
+    orders : tuple of tuple of str
+        The dims of each, in its own order.
+    plan, block : Plan, Block
+        What the block function takes.
+    """
+
+    dims: Dims
+    names: tuple[Hashable, ...]
+    orders: tuple[tuple[Hashable, ...], ...]
+    plan: Plan
+    block: Block
 
 
 def reach(filler: Filler) -> Halo:
@@ -24,14 +48,14 @@ def reach(filler: Filler) -> Halo:
     return Plan(filler, (), (), ()).halo
 
 
-def fill_piece(
-    piece: xr.Dataset, filler: Filler, *, days: Sequence[NDArray[np.float64]], tile: Tile
-) -> dict[Hashable, xr.Variable]:
-    """Fill one piece of a cube, with the same answer as `xinpaint.cube.inpaint.inpaint` of it all.
+def read_pieces(
+    part: xr.Dataset, filler: Filler, *, days: Sequence[NDArray[np.float64]], tile: Tile
+) -> list[Piece]:
+    """Read a part of a cube, one piece a group of variables.
 
     Parameters
     ----------
-    piece : Dataset
+    part : Dataset
         The part ``tile.read`` of the cube, dask-backed; each variable is read once.
     filler : Filler
         Suited to the whole cube.
@@ -42,17 +66,16 @@ def fill_piece(
 
     Returns
     -------
-    dict of str to Variable
-        ``<band>``, ``<band>_provenance`` and, where the method has one, ``<band>_std`` of
-        ``tile.core``; no attrs. Variables without a time dim come with the first dates only.
+    list of Piece
+        Variables without a time dim come with the first dates only.
 
     Raises
     ------
     DataError
         Where the source cannot be read; names the variable.
     """
-    cube = schema.read(piece)
-    made: dict[Hashable, xr.Variable] = {}
+    cube = schema.read(part)
+    made = []
     for group, all_days in zip(cube.groups, days, strict=True):
         times, inner = tile.read[0], tile.trim
         if group.dims.time is None:
@@ -64,10 +87,28 @@ def fill_piece(
         values, masks = _load(group, masks)
         origin = (tile.padded[1][0], tile.padded[2][0])
         block = Block(values, masks, all_days[times], origin, (inner[0], inner[1], inner[2]))
-        for layer, arrays in zip(group.layers, fill_arrays(plan, block), strict=True):
+        names = tuple(layer.name for layer in group.layers)
+        orders = tuple(cube.dataset[name].dims for name in names)
+        made.append(Piece(group.dims, names, orders, plan, block))
+    return made
+
+
+def fill_pieces(pieces: Sequence[Piece], filler: Filler) -> dict[Hashable, xr.Variable]:
+    """Fill what was read, with the same answer as `xinpaint.cube.inpaint.inpaint` of the cube.
+
+    Returns
+    -------
+    dict of str to Variable
+        ``<band>``, ``<band>_provenance`` and, where the method has one, ``<band>_std`` of the
+        tile's core; no attrs.
+    """
+    made: dict[Hashable, xr.Variable] = {}
+    for piece in pieces:
+        answers = fill_arrays(replace(piece.plan, filler=filler), piece.block)
+        for name, order, arrays in zip(piece.names, piece.orders, answers, strict=True):
             for key, data in arrays.items():
-                name = layer.name if key == "values" else f"{layer.name}_{key}"
-                made[name] = as_variable(cube, group, layer.name, data)
+                full = name if key == "values" else f"{name}_{key}"
+                made[full] = as_variable(piece.dims, order, data)
     return made
 
 

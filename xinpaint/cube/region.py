@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from xinpaint.core import masks
-from xinpaint.core.task import NOT_FILLED, READ_FAILED, Fill, Task, compose
+from xinpaint.core.task import FILLED, NOT_FILLED, READ_FAILED, Fill, Packing, Task, compose
 from xinpaint.core.tiling import Halo, Tile, tiles
 from xinpaint.cube.masking import observed
 from xinpaint.errors import MethodError
@@ -38,6 +38,8 @@ class Plan:
     observed, where, failed : tuple of int or None
         One entry a variable: which of the block's masks says what was observed, what to fill, and
         what could not be read. None at all of the last where everything could.
+    packing : tuple of Packing or None
+        One entry a variable: how its floats will be written. None at all where no float is packed.
     """
 
     filler: Filler
@@ -45,6 +47,7 @@ class Plan:
     observed: tuple[int | None, ...]
     where: tuple[int | None, ...]
     failed: tuple[int | None, ...] = ()
+    packing: tuple[Packing | None, ...] = ()
 
     @property
     def has_std(self) -> bool:
@@ -139,7 +142,8 @@ def _fill_tile(
     fill = _answer(plan.filler, task) if wanted else None
     target_sheet = _planes(write)
     first = 0
-    for values, nodata, piece in zip(block.values, plan.nodata, out, strict=True):
+    packing = plan.packing or (None,) * len(plan.nodata)
+    for values, nodata, packed, piece in zip(block.values, plan.nodata, packing, out, strict=True):
         bands = slice(first, first + values.shape[1])
         first = bands.stop
         part = (inner[0], bands, *inner[2:])
@@ -147,6 +151,9 @@ def _fill_tile(
         made = compose(original, *_cut(task, fill, part, plan.has_std), nodata=nodata)
         if nodata is not None and original.dtype.kind == "f":
             made.values[made.provenance == NOT_FILLED] = nodata
+        if packed is not None:
+            filled = made.provenance == FILLED
+            made.values[filled] = packed.hold(made.values[filled])
         if lost is not None:
             made.provenance[lost[part]] = READ_FAILED
         piece["values"][target_sheet] = made.values

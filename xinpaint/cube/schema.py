@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xinpaint.core.qa import is_quality, quality_rule
+from xinpaint.core.task import Packing
 from xinpaint.cube import masking
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import SchemaError
@@ -44,6 +45,8 @@ class Layer:
         What a mask or quality variable says; what the user wants filled.
     failed : bool array ``[t b y x]`` or None
         What could not be read: neither observed nor a gap.
+    packing : Packing or None
+        The integers that floats will be written as, if any.
     """
 
     name: Hashable
@@ -52,6 +55,7 @@ class Layer:
     observed: Any | None = None
     where: Any | None = None
     failed: Any | None = None
+    packing: Packing | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +244,8 @@ def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, wher
             f"ds[{str(name)!r}].where(np.isfinite(ds[{str(name)!r}]))"
         )
     wanted = masking.resolve("where", where, array, dims)
-    return Layer(name, values, nodata, said, wanted, _failed(dataset, array, dims))
+    lost, packing = _failed(dataset, array, dims), masking.packing_of(array)
+    return Layer(name, values, nodata, said, wanted, lost, packing)
 
 
 def _from_mask(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
@@ -267,9 +272,8 @@ def _failed(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
 def _from_quality(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
     for name, quality in dataset.data_vars.items():
         rule = quality_rule(str(name))
-        if rule is None or quality.dtype.kind not in "iuf":
-            continue
-        if {dims.y, dims.x} <= set(quality.dims) <= set(array.dims):
+        fits = {dims.y, dims.x} <= set(quality.dims) <= set(array.dims)
+        if rule is not None and quality.dtype.kind in "iuf" and fits:
             return masking.decode_quality(quality, rule, array, dims)
     return None
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import queue
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +19,30 @@ import numpy as np
 from xinpaint.errors import JobError
 from xinpaint.io.engine import Engine
 from xinpaint.io.jobspec import Job
-from xinpaint.io.store import FAILED, PENDING, Ledger
+from xinpaint.io.ledger import FAILED, GROWN, PENDING, Ledger
 from xinpaint.io.work import Index, Outcome
 
 #: The status is written after so many blocks or seconds, whichever comes first.
 FLUSH_BLOCKS, FLUSH_SECONDS = 1000, 30.0
 #: How often a block is tried.
 TRIES = 2
+
+
+@contextlib.contextmanager
+def told_if_full(dst: str, needed: Callable[[], int] | None = None) -> Iterator[None]:
+    """Raise JobError where a disk is full: which, how much is free, how much would be needed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        place = next(p for p in (Path(dst), *Path(dst).parents) if p.exists())
+        free = shutil.disk_usage(place).free
+        more = f", about {needed():,} are needed" if needed else ""
+        raise JobError(
+            f"disk full: {free:,} bytes are free at {dst}{more} ({error.strerror}); make room and "
+            "run the same command again"
+        ) from error
 
 
 class Driver:
@@ -39,6 +59,7 @@ class Driver:
 
     def __init__(self, job: Job, ledger: Ledger, engine: Engine, bar: Any) -> None:
         self.job, self.ledger, self.engine, self.bar = job, ledger, engine, bar
+        self._longer = replace(job, kept=job.dates[-2]) if len(job.dates) > 1 else job
         self.blocks, self.pixels, self.failed = 0, 0, 0
         self._news: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._under_way: dict[Any, Index] = {}
@@ -56,6 +77,17 @@ class Driver:
         JobError
             When the disk is full or the cluster is gone; the finished blocks are kept.
         """
+        free = shutil.disk_usage(self.job.dst).free
+        with told_if_full(self.job.dst, lambda: self._needed(free)):
+            self._run()
+
+    def _needed(self, before: int) -> int:
+        """Bytes that the other blocks will take, if they take as much as those of this run."""
+        used = max(before - shutil.disk_usage(self.job.dst).free, 1)
+        left = self.ledger.counts()["pending"]
+        return used * left // max(self.blocks, 1)
+
+    def _run(self) -> None:
         todo = self._todo()
         try:
             while True:
@@ -68,10 +100,11 @@ class Driver:
         finally:
             for future in self._under_way:
                 future.cancel()
-            self.ledger.flush()
+            with contextlib.suppress(OSError):  # a full disk; once more when the workers are gone
+                self.ledger.flush()
 
     def _todo(self) -> Iterator[Index]:
-        for t, y, x in np.argwhere(self.ledger.status == PENDING):
+        for t, y, x in np.argwhere(np.isin(self.ledger.status, (PENDING, GROWN))):
             yield int(t), int(y), int(x)
 
     def _fill_window(self, todo: Iterator[Index]) -> None:
@@ -90,7 +123,8 @@ class Driver:
             self._start(following)
 
     def _start(self, index: Index) -> None:
-        future = self.engine.submit(self.job, index)
+        grown = self.ledger.status[index] == GROWN
+        future = self.engine.submit(self._longer if grown else self.job, index)
         self._under_way[future] = index
         future.add_done_callback(self._news.put)
 
@@ -107,11 +141,7 @@ class Driver:
         else:
             outcome = Outcome(FAILED, cause=f"its worker died ({type(error).__name__})")
         if outcome.disk_full:
-            free = shutil.disk_usage(self.job.dst).free
-            raise JobError(
-                f"disk full: {free:,} bytes are free at {self.job.dst} ({outcome.cause}); make "
-                "room and run the same command again"
-            )
+            raise OSError(errno.ENOSPC, outcome.cause)
         self._tries[index] += 1
         if outcome.status == FAILED and error is None and self._tries[index] < TRIES:
             self._again.append(index)
@@ -120,7 +150,7 @@ class Driver:
         self._note(index, outcome)
 
     def _note(self, index: Index, outcome: Outcome) -> None:
-        self.ledger.set(index, outcome.status, outcome.cause)
+        self.ledger.set(index, outcome.status, outcome.cause, "; ".join(outcome.notes))
         self.blocks += 1
         self.pixels += outcome.pixels
         self.failed += outcome.status == FAILED

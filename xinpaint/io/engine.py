@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, Protocol
 
 from xinpaint.errors import JobError
 from xinpaint.io.jobspec import Job
-from xinpaint.io.work import Index, Outcome, run_block
+from xinpaint.io.weights import NEURAL
+from xinpaint.io.work import Index, Outcome, fill_block, read_block, run_block, write_block
 
 
 class Engine(Protocol):
@@ -30,8 +32,11 @@ class Engine(Protocol):
         ...
 
 
-def engine(client: Any, workers: int | None, blocks: int) -> Engine:
+def engine(client: Any, workers: int | None, job: Job, blocks: int) -> Engine:
     """The engine for what the user has: a dask client, a number of processes, or nothing.
+
+    On a cluster where workers declare the resource ``GPU``, a method that takes a device computes
+    on those alone.
 
     Raises
     ------
@@ -39,7 +44,8 @@ def engine(client: Any, workers: int | None, blocks: int) -> Engine:
         Where `workers` is no number of processes.
     """
     if client is not None:
-        return Cluster(client)
+        takes_device = job.method in NEURAL or hasattr(job.method, "device")
+        return Devices(client) if takes_device and gpus(client) else Cluster(client)
     if workers is None:
         return Threads(min(cpus(), max(blocks, 1)))
     if int(workers) != workers or workers < 1:
@@ -109,10 +115,66 @@ class Cluster:
 
     def submit(self, job: Job, index: Index) -> Any:
         """See `Engine`."""
-        return self._client.submit(run_block, job, index, pure=False)
+        return self._client.submit(_at_work, job, index, pure=False)
 
     def close(self) -> None:
         """See `Engine`."""
+
+
+class Devices:
+    """Workers of a dask client, of which some declare ``GPU``: these compute, all read and write.
+
+    A block is three tasks; only the middle one asks for the resource, so that a device does not
+    wait for files. Several blocks are under way, so that its next input is there when it is free.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.window = max(4, int(3 * gpus(client)))
+
+    def submit(self, job: Job, index: Index) -> Any:
+        """See `Engine`."""
+        send = self._client.submit
+        read = send(read_block, job, index, pure=False)
+        filled = send(_at_work_on, job, read, pure=False, resources={"GPU": 1})
+        return send(write_block, job, index, filled, pure=False)
+
+    def close(self) -> None:
+        """See `Engine`."""
+
+
+def gpus(client: Any) -> float:
+    """How many GPUs the workers of a dask client declare, as the resource ``GPU``."""
+    try:
+        told = client.scheduler_info(n_workers=-1)
+    except TypeError:  # before distributed knew the argument it told of all workers
+        told = client.scheduler_info()
+    return float(sum(w.get("resources", {}).get("GPU", 0) for w in told["workers"].values()))
+
+
+def _at_work(job: Job, index: Index) -> Outcome:
+    _share_processors()
+    return run_block(job, index)
+
+
+def _at_work_on(job: Job, read: Any) -> Any:
+    _share_processors()
+    return fill_block(job, read)
+
+
+def _share_processors() -> None:
+    """Let the net of a dask worker use as many processors as the worker has threads.
+
+    One net at a time computes in a process, and dask starts workers with one thread a library.
+    """
+    from distributed import get_worker
+
+    if "torch" in sys.modules:
+        import torch
+
+        wanted = min(get_worker().state.nthreads, cpus())
+        if torch.get_num_threads() != wanted:
+            torch.set_num_threads(wanted)
 
 
 def connect(address: str) -> Any:
@@ -137,7 +199,8 @@ def connect(address: str) -> Any:
 def _begin(threads: int) -> None:
     """Start a worker process: its share of the processors, and no life after its driver."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(name, str(threads))
+        asked = os.environ.get(name, "")
+        os.environ[name] = str(min(threads, int(asked)) if asked.isdigit() else threads)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xinpaint.cube.piece import fill_pieces
 from xinpaint.errors import JobError
 from xinpaint.io import source, work
-from xinpaint.io.drive import Driver
+from xinpaint.io.drive import Driver, told_if_full
 from xinpaint.io.engine import cpus, engine
 from xinpaint.io.jobspec import Asked, Job, plan
+from xinpaint.io.ledger import FAILED, GROWN, STATUS, WORDS, Ledger, differences
 from xinpaint.io.lock import locked
 from xinpaint.io.report import Report
-from xinpaint.io.store import FAILED, STATUS, WORDS, Ledger, check_place, create, differences
+from xinpaint.io.store import check_place, create
 from xinpaint.methods.base import Filler
 
 Place = str | os.PathLike[str]
@@ -61,7 +65,7 @@ def fill(
     retry_failed : bool
         Try the blocks that failed before once more.
     dry_run : bool
-        Write nothing; time one block and say what to expect.
+        Write nothing; time three blocks and say what to expect.
     **options
         The method's own, such as ``weights`` or ``device``; and ``progress=False`` for no bar.
 
@@ -85,81 +89,115 @@ def fill(
     given = [os.fspath(place) for place in (src, dst)]
     paths = [p if "://" in p else str(Path(p).resolve()) for p in given]
     check_place(*paths)
-    job, head, filler = plan(paths[0], paths[1], method, options, block)
+    there = Ledger(paths[1]).attrs["job"] if Path(paths[1]).exists() else None
+    grown = there if there is not None and len(there["dates"]) > 1 and block is None else None
+    job, head, filler = plan(paths[0], paths[1], method, options, block, before=grown)
     if dry_run:
         return _estimate(job, head, workers)
     if not Path(job.dst).exists():
-        create(job, head, filler)
-    with locked(Path(job.dst) / STATUS / "lock"):
+        with told_if_full(job.dst):
+            create(job, head, filler)
+    with told_if_full(job.dst), locked(Path(job.dst) / STATUS / "lock"):
         ledger = Ledger(job.dst)
-        _same_job(job, ledger)
-        return _run(job, ledger, (client, workers), retry_failed=retry_failed, progress=progress)
+        check_same(job, ledger)
+        return run(job, ledger, (client, workers), retry_failed=retry_failed, progress=progress)
 
 
-def _same_job(job: Job, ledger: Ledger) -> None:
-    if found := differences(job, ledger):
-        told = "; ".join(
-            f"{key}: {there!r} there, {here!r} now" for key, (there, here) in found.items()
+def check_same(job: Job, ledger: Ledger) -> None:
+    """Raise JobError where the store was begun with anything else than this job."""
+    there = ledger.attrs["job"]
+    found = differences(job, there)
+    grew = "dates" in found and job.dates[-1] >= there["dates"][-1]
+    if ledger.attrs.get("growing") or grew:
+        raise JobError(
+            f"{job.dst} was filled when the source had {there['dates']} dates, it has "
+            f"{job.dates[-1]} now: use append (xinpaint append SRC DST)"
         )
+    if found:
         raise JobError(
             f"{job.dst} exists: choose another path, or ask for what it was begun with. "
-            f"Different: {told}"
+            f"Different: {told(found)}"
         )
 
 
-def _run(
+def told(found: Mapping[str, tuple[Any, Any]]) -> str:
+    """Say in words what differs between a store's job and another."""
+    return "; ".join(
+        f"{key}: {there!r} there, {here!r} now" for key, (there, here) in found.items()
+    )
+
+
+def run(
     job: Job, ledger: Ledger, where: tuple[Any, int | None], *, retry_failed: bool, progress: bool
 ) -> Report:
-    """Do what is left under the lock, and say how it went."""
-    from tqdm.auto import tqdm
+    """Do what is left, under the store's lock, and say how it went.
 
+    Parameters
+    ----------
+    job : Job
+    ledger : Ledger
+    where : (client, workers)
+    retry_failed, progress : bool
+        As in `fill`.
+    """
     begun = time.monotonic()
     if retry_failed:
         ledger.reset(ledger.status == FAILED)
-    driver = None
-    if not ledger.finished:
+    if not (ledger.finished and ledger.attrs["complete"]):
         ledger.sweep()
-        left = ledger.counts()["pending"]
-        size = ledger.status.size
-        patience = 0.5 if sys.stderr.isatty() else 10.0
-        workers = engine(*where, left)
-        with tqdm(
-            total=size,
-            initial=size - left,
-            unit="block",
-            mininterval=patience,
-            disable=not progress,
-        ) as bar:
-            driver = Driver(job, ledger, workers, bar)
-            try:
-                driver.run()
-            finally:
-                workers.close()
+    try:
+        done, pixels = (0, 0) if ledger.finished else _drive(job, ledger, where, progress)
+    finally:
+        ledger.flush(last=True)
     ledger.mark(complete=ledger.finished)
     seconds = time.monotonic() - begun
-    done, pixels = (driver.blocks, driver.pixels) if driver else (0, 0)
-    return Report(ledger.counts(), dict(ledger.failures), seconds, done, pixels)
+    made = Report(ledger.counts(), dict(ledger.failures), seconds, done, pixels)
+    return replace(made, notes=dict(ledger.notes))
+
+
+def _drive(
+    job: Job, ledger: Ledger, where: tuple[Any, int | None], progress: bool
+) -> tuple[int, int]:
+    """Run what is pending, with a bar; blocks and pixels that were done."""
+    from tqdm.auto import tqdm
+
+    left, size = ledger.counts()["pending"], ledger.status.size
+    patience = 0.5 if sys.stderr.isatty() else 10.0
+    workers = engine(*where, job, left)
+    with tqdm(
+        total=size, initial=size - left, unit="block", mininterval=patience, disable=not progress
+    ) as bar:
+        driver = Driver(job, ledger, workers, bar)
+        try:
+            driver.run()
+        finally:
+            workers.close()
+    return driver.blocks, driver.pixels
 
 
 def _estimate(job: Job, head: xr.Dataset, workers: int | None) -> Report:
-    """Time the middle block, without writing it."""
+    """Time three blocks from across the cube, without writing them."""
     opened = work.opened_here(job, store=False)
-    t, y, x = job.counts
-    tile = job.tile((t // 2, y // 2, x // 2))
-    begun = time.monotonic()
-    made = work.fill_here(opened, tile)
-    seconds = time.monotonic() - begun
-    written = sum(variable.nbytes for variable in made.values())
-    area = float(np.prod([b - a for a, b in tile.core]))
-    around = float(np.prod([b - a for a, b in tile.padded]))
-    whole = float(np.prod(job.shape))
+    places = {tuple(n * k // 4 for n in job.counts) for k in (1, 2, 3)}
+    seconds, written, area, around = 0.0, 0.0, 0.0, 0.0
+    for number, place in enumerate([min(places), *places]):
+        tile = job.tile((place[0], place[1], place[2]))
+        begun = time.monotonic()
+        made = fill_pieces(work.read_here(opened, tile), opened.filler)
+        if number:  # the first loads the net
+            seconds += (time.monotonic() - begun) / len(places)
+            written += sum(variable.nbytes for variable in made.values())
+            area += float(np.prod([b - a for a, b in tile.core]))
+            around = max(around, float(np.prod([b - a for a, b in tile.padded])))
     bands = source.gridded(head, opened.cube)
     per_pixel = sum(head.variables[name].dtype.itemsize for name in bands)
     blocks = int(np.prod(job.counts))
-    told = {
-        "bytes": written * whole / area,
-        "memory": per_pixel * around + 2 * written,
-        "seconds": seconds * blocks / min(workers or cpus(), blocks),
+    # a net keeps all processors busy with one block, other methods one of them
+    at_once = 1 if hasattr(opened.filler, "device") else min(workers or cpus(), blocks)
+    expected = {
+        "bytes": written * float(np.prod(job.shape)) / area,
+        "memory": per_pixel * around + 2 * written / len(places),
+        "seconds": seconds * blocks / at_once,
     }
-    counts = dict.fromkeys(WORDS, 0) | {"pending": blocks}
-    return Report(counts, estimate=told)
+    counts = dict.fromkeys(WORDS[:GROWN], 0) | {"pending": blocks}
+    return Report(counts, estimate=expected)

@@ -12,7 +12,7 @@ from typing import Any
 import xarray as xr
 from dask.base import tokenize
 
-from xinpaint.core.tiling import Halo, Tile, tile_at
+from xinpaint.core.tiling import Halo, Tile, tile_at, widened
 from xinpaint.cube import schema
 from xinpaint.cube.calendar import suited
 from xinpaint.cube.masking import Dims
@@ -46,8 +46,13 @@ class Job:
         Of the cube and of a block, along (time, y, x).
     halo : Halo
         What is read around a block.
+    dates : tuple of int
+        How many dates the cube had when it was begun, and after each `append`. Dates of one
+        entry never look at those of a later one, so that an old date stays as it is.
     told : mapping
         Everything that decides the output, as JSON values; a resumed job must say the same.
+    kept : int
+        Dates before this one are in the store already and stay there.
     """
 
     src: str
@@ -58,7 +63,9 @@ class Job:
     shape: tuple[int, int, int]
     block: tuple[int, int, int]
     halo: Halo
+    dates: tuple[int, ...]
     told: Mapping[str, Any] = field(default_factory=dict)
+    kept: int = 0
 
     @property
     def id(self) -> str:
@@ -74,6 +81,18 @@ class Job:
     def tile(self, index: tuple[int, int, int]) -> Tile:
         """What is read and written for a block."""
         return tile_at(self.shape, self.block, self.halo, index)
+
+    def parts(self, index: tuple[int, int, int]) -> list[Tile]:
+        """A block cut along time where the cube was appended to, without the dates it keeps."""
+        whole, made, first = self.tile(index), [], 0
+        for last in self.dates:
+            (begin, end), size = whole.core[0], (last, *self.shape[1:])
+            core = (max(begin, first, self.kept), min(end, last))
+            first = last
+            if core[0] < core[1]:
+                part = Tile((core, *whole.core[1:]), whole.padded)
+                made.append(widened(part, size, self.halo))
+        return made
 
     def filler(self, cube: schema.Cube) -> Filler:
         """The method, made in this process and suited to the whole cube.
@@ -105,9 +124,22 @@ def name_of(method: str | Filler) -> str:
 
 
 def plan(
-    src: str, dst: str, method: str | Filler, options: Mapping[str, Any], block: Asked
+    src: str,
+    dst: str,
+    method: str | Filler,
+    options: Mapping[str, Any],
+    block: Asked = None,
+    *,
+    before: Mapping[str, Any] | None = None,
 ) -> tuple[Job, xr.Dataset, Filler]:
     """Describe a job; reads the source's metadata and coordinates only.
+
+    Parameters
+    ----------
+    src, dst, method, options, block
+        As in `xinpaint.io.job.fill`.
+    before : mapping, optional
+        What the store's job said when the cube had fewer dates: its blocks are kept.
 
     Returns
     -------
@@ -130,6 +162,10 @@ def plan(
     halo = reach(filler)
     shape = _shape(head, cube)
     sides = _block(shape, halo, _band_chunk(raw, cube), block)
+    dates = [shape[0]]
+    if before is not None:
+        sides = (before["block"][0], before["block"][1], before["block"][2])
+        dates = [n for n in before["dates"] if n < shape[0]] + dates
     named = {"token": tokenize(method)} if not isinstance(method, str) else options
     told = {
         "method": name_of(method),
@@ -139,10 +175,13 @@ def plan(
         "shape": list(shape),
         "block": list(sides),
         "halo": [halo.t, halo.y, halo.x],
+        "dates": dates,
         "dims": _dims(cube),
         **source.identity(raw),
     }
-    job = Job(src, dst, method, options, weights_of(filler), shape, sides, halo, told)
+    job = Job(
+        *(src, dst, method, options, weights_of(filler), shape, sides, halo, tuple(dates), told)
+    )
     return job, head, filler
 
 
@@ -156,7 +195,9 @@ def chunks_of(job: Job, raw: xr.Dataset, dims: Dims, name: Hashable) -> tuple[in
     made = []
     for dim, size in zip(raw[name].dims, raw[name].shape, strict=True):
         side = min(sides.get(dim, size), size)
-        fits = dim not in sides or side == size or side % own[dim] == 0
+        # along time an end is no end: the cube may grow, and a chunk belongs to one block
+        ends = side == size and dim != dims.time
+        fits = dim not in sides or ends or own[dim] >= side or side % own[dim] == 0
         made.append(min(own[dim], side) if fits else side)
     return tuple(made)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+#: How many blocks are named in print.
+SHOWN = 10
+
 
 @dataclass(frozen=True)
 class Report:
@@ -22,9 +25,11 @@ class Report:
         Blocks that it finished or gave up.
     pixels : int
         Pixels that it filled, counted in each band.
+    notes : mapping of str to str
+        By block, what a method noted, such as that the CPU did what the GPU had no memory for.
     estimate : mapping of str to float
         Of a dry run: ``bytes`` of output before compression, ``memory`` in bytes a worker,
-        ``seconds`` for all pending blocks, from one that was timed.
+        ``seconds`` for all blocks, from three that were timed; writing is not in it.
     """
 
     blocks: Mapping[str, int]
@@ -32,6 +37,7 @@ class Report:
     seconds: float = 0.0
     done: int = 0
     pixels: int = 0
+    notes: Mapping[str, str] = field(default_factory=dict)
     estimate: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -64,8 +70,8 @@ class Report:
                 f"{self.done:,} blocks in {self.seconds:,.1f} s: {self.blocks_per_second:,.2f} "
                 f"blocks/s, {self.pixels_per_second / 1e6:,.3f} M filled pixels/s"
             )
-        shown = list(self.failures.items())[:10]
-        lines += [f"block {name} failed: {cause}" for name, cause in shown]
-        if len(self.failures) > len(shown):
-            lines.append(f"... and {len(self.failures) - len(shown):,} more failed blocks")
+        for what, kind in ((self.failures, "failed"), (self.notes, "noted")):
+            lines += [f"block {name} {kind}: {text}" for name, text in list(what.items())[:SHOWN]]
+            if len(what) > SHOWN:
+                lines.append(f"... and {len(what) - SHOWN:,} more blocks {kind}")
         return "\n".join(lines)

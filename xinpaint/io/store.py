@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import warnings
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 import zarr
-from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from xinpaint.cube import schema
@@ -21,12 +20,8 @@ from xinpaint.cube.inpaint import inpaint
 from xinpaint.errors import JobError
 from xinpaint.io import source
 from xinpaint.io.jobspec import Job, chunks_of, name_of
+from xinpaint.io.ledger import STATUS, WORDS, Ledger, plain, signed
 from xinpaint.methods.base import Filler
-
-STATUS = "fill_status"
-PENDING, DONE, COPIED, EMPTY, FAILED = range(5)
-#: Status codes in words; "copied" had nothing to fill, "empty" nothing to fill from.
-WORDS = ("pending", "filled", "copied", "empty", "failed")
 
 
 def check_place(src: str, dst: str) -> None:
@@ -65,6 +60,63 @@ def create(job: Job, head: xr.Dataset, filler: Filler) -> None:
         Where nothing can be written there.
     """
     dst = Path(job.dst)
+    with _laid_out(job, head, filler) as part:
+        try:
+            part.rename(dst)
+        except OSError:
+            if not dst.exists():  # else another driver was first: the lock and the job decide
+                raise
+
+
+def grow(job: Job, head: xr.Dataset, filler: Filler, ledger: Ledger) -> None:
+    """Make a store ready for a cube that has more dates; killed anywhere, it can be done again.
+
+    Chunks of whole blocks stay as they are. The intention is written first and the new job last,
+    so that nothing runs on a store that is half grown.
+
+    Parameters
+    ----------
+    job, head, filler
+        Of the longer cube.
+    ledger : Ledger
+        Of the store, under its lock.
+    """
+    time, y, x = job.told["dims"]
+    group: Any = zarr.open_group(job.dst, mode="r+", use_consolidated=False)
+    ledger.begin_growth(job)
+    with _laid_out(job, head, filler) as part:
+        for name, array in group.arrays():
+            dims = array.metadata.dimension_names or ()
+            if name == STATUS or time not in dims:
+                continue
+            if {y, x} <= set(dims):
+                sizes = zip(dims, array.shape, strict=True)
+                array.resize(tuple(job.shape[0] if dim == time else n for dim, n in sizes))
+            else:
+                _replace(part / name, Path(job.dst) / name)
+    ledger.end_growth(job)
+
+
+def mend(job: Job, head: xr.Dataset, filler: Filler, names: Sequence[str]) -> None:
+    """Write small variables, such as coordinates, again as they were laid out."""
+    with _laid_out(job, head, filler) as part:
+        for name in names:
+            _replace(part / name, Path(job.dst) / name)
+
+
+def _replace(new: Path, old: Path) -> None:
+    """Move the files of a small array over those of its shorter self, each at once."""
+    for file in sorted(new.rglob("*")):
+        if file.is_file():
+            place = old / file.relative_to(new)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(place)
+
+
+@contextmanager
+def _laid_out(job: Job, head: xr.Dataset, filler: Filler) -> Iterator[Path]:
+    """Lay out an empty store of the job beside it, for as long as it is needed."""
+    dst = Path(job.dst)
     dst.parent.mkdir(parents=True, exist_ok=True)
     _sweep_layouts(dst)
     part = dst.with_name(f".{dst.name}.{os.getpid()}.partial")
@@ -75,15 +127,10 @@ def create(job: Job, head: xr.Dataset, filler: Filler) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Consolidated metadata")
             template.to_zarr(part, mode="w-", compute=False, zarr_format=3, consolidated=False)
-            attrs = {"job": dict(job.told), "job_id": job.id, "call": call, "complete": False}
-            plain = json.loads(json.dumps(attrs, default=str))
-            zarr.open_array(part / STATUS, mode="r+").attrs.update(plain)
+            attrs = {"call": call, "complete": False, **signed(job, [])}
+            zarr.open_array(part / STATUS, mode="r+").attrs.update(plain(attrs))
             zarr.consolidate_metadata(part)
-        try:
-            part.rename(dst)
-        except OSError:
-            if not dst.exists():  # else another driver was first: the lock and the job decide
-                raise
+        yield part
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -141,94 +188,3 @@ def _alive(pid: int) -> bool:
     except OSError:
         return True
     return True
-
-
-class Ledger:
-    """Which blocks are done, and why others failed; only the driver writes it.
-
-    Parameters
-    ----------
-    dst : str or path
-        A store that `create` made.
-
-    Raises
-    ------
-    JobError
-        Where it is none.
-    """
-
-    def __init__(self, dst: str | os.PathLike[str]) -> None:
-        self.dst = Path(dst)
-        if not (self.dst / STATUS / "zarr.json").is_file():
-            raise JobError(f"{dst} is no output of a fill job: it has no {STATUS!r}")
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            self._array: Any = zarr.open_array(self.dst / STATUS, mode="r+")
-        self.status: NDArray[np.uint8] = np.asarray(self._array[...])
-        self.attrs: dict[str, Any] = dict(self._array.attrs)
-        self._causes = self.dst / STATUS / "failures.json"
-        self.failures: dict[str, str] = (
-            json.loads(self._causes.read_text()) if self._causes.is_file() else {}
-        )
-
-    def set(self, index: tuple[int, int, int], code: int, cause: str = "") -> None:
-        """Note a block's status; written by the next `flush`."""
-        self.status[index] = code
-        self.failures.pop(block_name(index), None)
-        if code == FAILED:
-            self.failures[block_name(index)] = cause
-
-    def reset(self, blocks: NDArray[np.bool_]) -> None:
-        """Make blocks pending again, at once, and the store incomplete before."""
-        if not blocks.any():
-            return
-        self.mark(complete=False)
-        for index in np.argwhere(blocks):
-            self.set((int(index[0]), int(index[1]), int(index[2])), PENDING)
-        self.flush()
-
-    def flush(self) -> None:
-        """Write causes, then the status of every block as one chunk; each appears whole."""
-        part = self._causes.with_suffix(".partial")
-        part.write_text(json.dumps(self.failures))
-        part.replace(self._causes)
-        self._array[...] = self.status
-
-    def counts(self) -> dict[str, int]:
-        """Number of blocks by status."""
-        found = np.bincount(self.status.ravel(), minlength=len(WORDS))
-        return dict(zip(WORDS, found.tolist(), strict=False))
-
-    @property
-    def finished(self) -> bool:
-        """Whether no block is pending or failed."""
-        return bool(np.isin(self.status, (DONE, COPIED, EMPTY)).all())
-
-    def mark(self, *, complete: bool) -> None:
-        """Say in the attrs whether the store is complete, and gather its metadata."""
-        if self.attrs.get("complete") == complete:
-            return
-        self._array.attrs["complete"] = complete
-        self.attrs["complete"] = complete
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Consolidated metadata")
-            zarr.consolidate_metadata(self.dst)
-
-    def sweep(self) -> None:
-        """Remove temporary files of writers that were killed, and show that one can write."""
-        probe = self.dst / STATUS / "probe.partial"
-        probe.write_bytes(b"x")
-        for left in self.dst.rglob("*.partial"):
-            left.unlink(missing_ok=True)
-
-
-def block_name(index: tuple[int, ...]) -> str:
-    """A block's name: its place in `fill_status` along time, y and x, such as ``0/3/5``."""
-    return "/".join(str(place) for place in index)
-
-
-def differences(job: Job, ledger: Ledger) -> dict[str, tuple[Any, Any]]:
-    """What the store's job says otherwise than this one: key -> (there, here)."""
-    there = dict(ledger.attrs.get("job", {}))
-    here = json.loads(json.dumps(job.told, default=str))
-    keys = sorted(there.keys() | here.keys())
-    return {k: (there.get(k), here.get(k)) for k in keys if there.get(k) != here.get(k)}

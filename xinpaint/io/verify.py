@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,14 @@ import xarray as xr
 import zarr
 
 from xinpaint.errors import JobError
+from xinpaint.io.chunks import damage, dims_of
 from xinpaint.io.engine import cpus
-from xinpaint.io.job import Place, fill
+from xinpaint.io.job import Place, check_same, run
+from xinpaint.io.jobspec import plan
+from xinpaint.io.ledger import COPIED, DONE, EMPTY, STATUS, Ledger, block_name
 from xinpaint.io.lock import locked
 from xinpaint.io.report import Report
-from xinpaint.io.store import COPIED, DONE, EMPTY, STATUS, Ledger, block_name
+from xinpaint.io.store import mend
 
 #: Along time, y and x: which blocks, as places in `fill_status`.
 Index = tuple[int, ...]
@@ -36,7 +38,7 @@ class Verdict:
         Blocks that are marked done but lack a chunk, or hold one that does not read; named by
         their place along time, y and x. A small variable that does not read goes by its own name.
     repaired : int
-        How many of these blocks were filled again.
+        How many of these were written again.
     """
 
     blocks: dict[str, int]
@@ -97,7 +99,7 @@ def status(dst: Place) -> Report:
         Where the store is no output of a fill job.
     """
     ledger = Ledger(dst)
-    return Report(ledger.counts(), ledger.failures)
+    return Report(ledger.counts(), ledger.failures, notes=ledger.notes)
 
 
 def verify(dst: Place, *, deep: bool = False, repair: bool = False) -> Verdict:
@@ -128,11 +130,11 @@ def verify(dst: Place, *, deep: bool = False, repair: bool = False) -> Verdict:
     job = ledger.attrs["job"]
     places = [tuple(int(n) for n in index) for index in done]
     with ThreadPoolExecutor(cpus()) as pool:
-        found = list(pool.map(lambda index: _look(arrays, job, index, deep), places))
+        found = list(pool.map(lambda index: damage(arrays, job, index, deep=deep), places))
     missing = [index for index, word in zip(places, found, strict=True) if word == "missing"]
     corrupted = [index for index, word in zip(places, found, strict=True) if word == "corrupted"]
     small = _damaged(Path(dst), set(arrays)) if deep else []
-    repaired = _repair(dst, [*missing, *corrupted]) if repair else 0
+    repaired = _repair(dst, [*missing, *corrupted], small) if repair else 0
     names = [[block_name(index) for index in group] for group in (missing, corrupted)]
     counts = Ledger(dst).counts()
     return Verdict(counts, tuple(names[0]), (*names[1], *small), repaired)
@@ -143,42 +145,7 @@ def _arrays(dst: Path) -> dict[str, Any]:
     group = zarr.open_group(dst, mode="r", use_consolidated=False)
     _, y, x = Ledger(dst).attrs["job"]["dims"]
     found = dict(group.arrays())
-    return {name: array for name, array in found.items() if {y, x} <= set(_dims(array))}
-
-
-def _dims(array: Any) -> tuple[str, ...]:
-    return tuple(array.metadata.dimension_names or ())
-
-
-def _look(arrays: dict[str, Any], job: dict[str, Any], index: Index, deep: bool) -> str:
-    """What is wrong with a block: "missing", "corrupted" or nothing."""
-    parts = dict(zip(job["dims"], zip(index, job["block"], strict=True), strict=True))
-    for array in arrays.values():
-        names = _dims(array)
-        if job["dims"][0] not in names and index[0] > 0:
-            continue
-        region = []
-        for dim, size in zip(names, array.shape, strict=True):
-            place, side = parts.get(dim, (0, size))
-            region.append(slice(place * side, min(place * side + side, size)))
-        if not _all_there(array, region):
-            return "missing"
-        try:
-            if deep:
-                array[tuple(region)]
-        except Exception:  # each codec and store raises its own
-            return "corrupted"
-    return ""
-
-
-def _all_there(array: Any, region: list[slice]) -> bool:
-    folder = Path(array.store.root) / array.path
-    ranges = [
-        range(part.start // side, -(-part.stop // side))
-        for part, side in zip(region, array.chunks, strict=True)
-    ]
-    keys = (array.metadata.encode_chunk_key(chunk) for chunk in product(*ranges))
-    return all((folder / key).is_file() for key in keys)
+    return {name: array for name, array in found.items() if {y, x} <= set(dims_of(array))}
 
 
 def _damaged(dst: Path, large: set[str]) -> list[str]:
@@ -194,22 +161,26 @@ def _damaged(dst: Path, large: set[str]) -> list[str]:
     return bad
 
 
-def _repair(dst: Place, bad: list[Index]) -> int:
-    """Make blocks pending and run the job for them."""
-    if not bad:
+def _repair(dst: Place, bad: list[Index], small: list[str]) -> int:
+    """Make blocks pending and run the job for them; lay small variables out anew."""
+    if not (bad or small):
         return 0
     with locked(Path(dst) / STATUS / "lock"):
         ledger = Ledger(dst)
         again = np.zeros(ledger.status.shape, bool)
-        again[tuple(np.transpose(bad))] = True
+        if bad:
+            again[tuple(np.transpose(bad))] = True
         ledger.reset(again)
-    call = ledger.attrs["call"]
-    if call["method"] is None:
-        raise JobError(
-            f"{len(bad)} blocks are pending again; they were made by a filler of your own, so "
-            "run the same fill again to write them"
-        )
-    block = tuple(ledger.attrs["job"]["block"])
-    fill(call["src"], dst, call["method"], block=block, progress=False, **call["options"])
-    now = Ledger(dst).status
-    return sum(int(now[index]) in (DONE, COPIED, EMPTY) for index in bad)
+        call, told = ledger.attrs["call"], ledger.attrs["job"]
+        if call["method"] is None:
+            raise JobError(
+                f"{len(bad)} blocks are pending again; they were made by a filler of your own, so "
+                "run the same fill again to write them"
+                + (f"; it cannot mend the small variables {small}" if small else "")
+            )
+        where = (str(Path(dst).resolve()), call["method"], call["options"])
+        job, head, filler = plan(call["src"], *where, before=told)
+        check_same(job, ledger)
+        mend(job, head, filler, small)
+        run(job, ledger, (None, None), retry_failed=False, progress=False)
+        return len(small) + sum(int(ledger.status[i]) in (DONE, COPIED, EMPTY) for i in bad)

@@ -201,8 +201,8 @@ def filler(name: str, **options: Any) -> Filler:
     name : str
         ``"convnp"`` or a classical method of :data:`xinpaint.methods.table.METHODS`.
     **options
-        The method's own; for neural methods ``weights``, ``device``, ``context``, ``max_dates``
-        and ``max_days``.
+        The method's own; for neural methods ``weights``, ``device``, ``precision``, ``context``,
+        ``max_dates`` and ``max_days``.
 
     Raises
     ------

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,17 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
+from xinpaint.core.notes import noted
 from xinpaint.core.task import FILLED, NOT_FILLED, OBSERVED
 from xinpaint.core.tiling import Tile
 from xinpaint.cube import schema
 from xinpaint.cube.masking import Dims
-from xinpaint.cube.piece import fill_piece
+from xinpaint.cube.piece import Piece, fill_pieces, read_pieces
 from xinpaint.errors import DataError
 from xinpaint.io import source
+from xinpaint.io.chunks import damage, dims_of
 from xinpaint.io.jobspec import Job
-from xinpaint.io.store import COPIED, DONE, EMPTY, FAILED
+from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED
 from xinpaint.methods.base import Filler
 
 Index = tuple[int, int, int]
@@ -32,12 +34,30 @@ _OPEN: dict[tuple[str, str], Opened] = {}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a block: status code, filled pixels (a band counts each), why it failed."""
+    """What became of a block: status, filled pixels (a band counts each), why it failed, notes."""
 
     status: int
     pixels: int = 0
     cause: str = ""
     disk_full: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What a block needs, part by part, and which part of the cube will be written."""
+
+    tile: Tile
+    parts: Sequence[Sequence[Piece]]
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """A block's bands, filled and not yet written, and what the method noted."""
+
+    tile: Tile
+    variables: Mapping[Hashable, xr.Variable]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,15 +86,55 @@ def run_block(job: Job, index: Index) -> Outcome:
     index : (int, int, int)
         Place of the block along time, y and x.
     """
+    return write_block(job, index, fill_block(job, read_block(job, index)))
+
+
+def read_block(job: Job, index: Index) -> Read | Outcome:
+    """The first third of `run_block`: what the block needs; or why that failed."""
     try:
-        opened, tile = opened_here(job), job.tile(index)
-        made = fill_here(opened, tile)
-        write(opened, tile, made)
-        return _judge(made)
+        opened = opened_here(job)
+        if job.kept and damage(opened.store, job.told, index, deep=True, dates=job.kept):
+            job = replace(job, kept=0)  # what should be kept is gone: all of it anew
+        parts = job.parts(index)
+        dates = (parts[0].core[0][0], parts[-1].core[0][1])
+        tile = Tile((dates, *parts[0].core[1:]), parts[0].padded)
+        return Read(tile, [read_here(opened, part) for part in parts])
     except Exception as error:
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        text = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
-        return Outcome(FAILED, cause=" ".join(text.split())[:500], disk_full=full)
+        return _failed(error)
+
+
+def fill_block(job: Job, read: Read | Outcome) -> Filled | Outcome:
+    """The second third, the only one that computes; what failed before passes through."""
+    if isinstance(read, Outcome):
+        return read
+    try:
+        opened = opened_here(job)
+        with noted() as heard:
+            made = [fill_pieces(pieces, opened.filler) for pieces in read.parts]
+        return Filled(read.tile, _joined(made, opened.dims.time), tuple(heard))
+    except Exception as error:
+        return _failed(error)
+
+
+def write_block(job: Job, index: Index, filled: Filled | Outcome) -> Outcome:
+    """The last third: whole chunks, in one go each; what failed before passes through."""
+    if isinstance(filled, Outcome):
+        return filled
+    try:
+        opened, whole = opened_here(job), job.tile(index)
+        write(opened, filled.tile, filled.variables)
+        outcome = _judge(filled)
+        if filled.tile.core != whole.core and outcome.status != DONE:  # the kept dates count too
+            return replace(outcome, status=_status(_stored(opened, whole)))
+        return outcome
+    except Exception as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> Outcome:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    text = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+    return Outcome(FAILED, cause=" ".join(text.split())[:500], disk_full=full)
 
 
 def opened_here(job: Job, *, store: bool = True) -> Opened:
@@ -96,16 +156,33 @@ def _open(job: Job, store: bool) -> Opened:
     if store:
         with zarr.config.set({"array.write_empty_chunks": True}):
             found = zarr.open_group(job.dst, mode="r+", use_consolidated=False)
-            group = dict(found.arrays())
+            spatial = {str(dims.y), str(dims.x)}
+            group = {name: a for name, a in found.arrays() if spatial <= set(dims_of(a))}
     large = raw.reset_coords()[source.gridded(raw, cube)]
     return Opened(raw, large, cube, job.filler(cube), dims, group)
 
 
-def fill_here(opened: Opened, tile: Tile) -> dict[Hashable, xr.Variable]:
-    """The filled bands of a tile, without writing them."""
+def read_here(opened: Opened, tile: Tile) -> list[Piece]:
+    """What a tile needs, read from the source."""
     spots = _spots(opened.dims, tile.read)
-    piece = opened.raw.isel(spots, missing_dims="ignore").chunk()
-    return fill_piece(piece, opened.filler, days=opened.days, tile=tile)
+    part = opened.raw.isel(spots, missing_dims="ignore").chunk()
+    return read_pieces(part, opened.filler, days=opened.days, tile=tile)
+
+
+def _joined(
+    made: Sequence[Mapping[Hashable, xr.Variable]], time: Hashable | None
+) -> Mapping[Hashable, xr.Variable]:
+    """Parts of a block, one after the other in time, as one."""
+    if len(made) == 1:
+        return made[0]
+
+    def along(name: Hashable) -> xr.Variable:
+        if time not in made[0][name].dims:
+            return made[0][name]
+        joined: xr.Variable = xr.Variable.concat([part[name] for part in made], dim=time)
+        return joined
+
+    return {name: along(name) for name in made[0]}
 
 
 def write(opened: Opened, tile: Tile, made: Mapping[Hashable, xr.Variable]) -> None:
@@ -142,11 +219,26 @@ def _spots(dims: Dims, where: tuple[slice, ...]) -> dict[Hashable, slice]:
     return {dim: part for dim, part in pairs if dim is not None}
 
 
-def _judge(made: Mapping[Hashable, xr.Variable]) -> Outcome:
+def _stored(opened: Opened, tile: Tile) -> NDArray[np.int64]:
+    """How often each provenance code is in the store, over all bands of a tile."""
+    found, spots = np.zeros(256, np.int64), _spots(opened.dims, tile.write)
+    for layer in (layer for group in opened.cube.groups for layer in group.layers):
+        dims = opened.raw[layer.name].dims
+        region = tuple(spots.get(dim, slice(None)) for dim in dims)
+        values = np.asarray(opened.store[f"{layer.name}_provenance"][region])
+        found += np.bincount(values.ravel(), minlength=256)
+    return found
+
+
+def _judge(filled: Filled) -> Outcome:
     found = np.zeros(256, np.int64)
-    for name, variable in made.items():
+    for name, variable in filled.variables.items():
         if str(name).endswith("_provenance"):
             found += np.bincount(variable.values.ravel(), minlength=256)
+    return Outcome(_status(found), int(found[FILLED]), notes=filled.notes)
+
+
+def _status(found: NDArray[np.int64]) -> int:
     if found[FILLED] or found[NOT_FILLED]:
-        return Outcome(DONE, int(found[FILLED]))
-    return Outcome(COPIED if found[OBSERVED] else EMPTY)
+        return DONE
+    return COPIED if found[OBSERVED] else EMPTY

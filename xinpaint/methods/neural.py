@@ -1,4 +1,4 @@
-"""Any of our nets as a filler: grid alignment, device, and nothing else.
+"""Any of our nets as a filler: grid alignment, which dates, and how many of them at once.
 
 Pondaven et al. 2022 (arXiv 2205.12407): each image is a task of its own, context = observed
 pixels, target = the missing ones. Other dates are further context sets.
@@ -6,7 +6,7 @@ pixels, target = the missing ones. Other dates are further context sets.
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,10 +15,21 @@ from numpy.typing import NDArray
 
 from xinpaint.core.dates import check_days, nearest
 from xinpaint.core.noise import gaussian
+from xinpaint.core.notes import note
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
-from xinpaint.errors import DeviceError, MethodError
+from xinpaint.errors import MethodError
 from xinpaint.methods.aligned import aligned, inside
+from xinpaint.methods.devices import (
+    BUDGET,
+    PRECISIONS,
+    batches,
+    computing,
+    is_full,
+    lock,
+    release,
+    resolve,
+)
 from xinpaint.methods.others import check_whole
 from xinpaint.methods.planes import check_number
 
@@ -29,8 +40,10 @@ if TYPE_CHECKING:
 DRAWS = 16
 #: Every shipped net looks this far, in pixels.
 REACH = 64
-_LOCKS: dict[str, threading.Lock] = {}
-_GUARD = threading.Lock()
+#: Dates to fill, each with the other dates it is told of.
+Asked = Sequence[tuple[int, tuple[int, ...]]]
+#: Mean and standard deviation.
+Answer = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 class NetSource(Protocol):
@@ -72,6 +85,9 @@ class NeuralFiller:
         Of the draws of a latent net.
     draw : int, optional
         Answer with this draw of a latent net, not with the moments over :data:`DRAWS` of them.
+    precision : {"exact", "bf16", "fp16"}
+        "exact" is float32; the others let the net's convolutions compute in half as many bits,
+        faster on most GPUs. What decides the unit of an answer stays exact.
 
     Raises
     ------
@@ -88,6 +104,7 @@ class NeuralFiller:
     max_days: float | None = None
     seed: int = 0
     draw: int | None = None
+    precision: str = "exact"
 
     def __post_init__(self) -> None:
         if self.context not in ("space", "time", "auto"):
@@ -96,7 +113,10 @@ class NeuralFiller:
         if self.max_days is not None:
             check_number("convnp", "max_days", self.max_days, least=0)
         check_whole("convnp", "seed", self.seed, least=0)
-        _resolve(self.device)
+        if self.precision not in PRECISIONS:
+            raise MethodError(f"precision = {self.precision!r}: use one of {list(PRECISIONS)}")
+        if self.device not in ("auto", "cpu"):  # these are always at hand: torch can wait
+            resolve(self.device)
 
     @property
     def has_std(self) -> bool:
@@ -111,7 +131,8 @@ class NeuralFiller:
     @property
     def attrs(self) -> dict[str, str]:
         """What the result should tell of its making."""
-        return {"xinpaint_weights_sha256": self.source.sha256, "xinpaint_context": self.context}
+        told = {"xinpaint_weights_sha256": self.source.sha256, "xinpaint_context": self.context}
+        return told if self.precision == "exact" else told | {"xinpaint_precision": self.precision}
 
     def in_space(self) -> NeuralFiller:
         """The same, without other dates."""
@@ -119,7 +140,8 @@ class NeuralFiller:
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         asked = (self.context, self.max_dates, self.max_days, self.seed, self.draw)
-        return (type(self).__name__, self.source.sha256, self.device, *asked)
+        how = (self.device, self.precision)
+        return (type(self).__name__, self.source.sha256, *how, *asked)
 
     def fill(self, task: Task) -> Fill:
         """Mean and standard deviation at the target, in the unit of the values.
@@ -134,44 +156,65 @@ class NeuralFiller:
         if self.halo.t:
             check_days(task.days, "convnp")
         if task.target.any() and task.context.any():
-            device = _resolve(self.device)
-            net = self.source.net(device)
-            with _lock(device):
-                for date in range(task.shape[0]):
-                    if task.target[date].any() and task.context[date].any():
-                        others = nearest(task.days, date, self.halo.t or 0, self.max_days)
-                        told = [k for k in sorted(others) if task.context[k].any()]
-                        mean[date], std[date] = self._answer(net, task, date, told)
+            device = resolve(self.device)
+            wanted = task.target.any((1, 2, 3)) & task.context.any((1, 2, 3))
+            dates = [(int(date), self._others(task, int(date))) for date in np.flatnonzero(wanted)]
+            size = task.values[0].size
+            if hasattr(self.source.net(device), "samples"):  # its draws go together, not its dates
+                size = max(size, BUDGET)
+            for some in batches(dates, size, device):
+                picked = [date for date, _ in some]
+                mean[picked], std[picked] = self._ask(task, some, device)
         mean[~task.target] = np.nan
         std[~task.target] = np.nan
         return Fill(mean, std if self.has_std else None)
 
-    def _answer(
-        self, net: Any, task: Task, date: int, others: list[int]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """One date ``[b y x]``, widened to the net's stride on the global grid."""
+    def _others(self, task: Task, date: int) -> tuple[int, ...]:
+        """Other dates to look at, in ascending order."""
+        others = nearest(task.days, date, self.halo.t or 0, self.max_days)
+        return tuple(k for k in sorted(others) if task.context[k].any())
+
+    def _ask(self, task: Task, some: Asked, device: str) -> Answer:
+        """Ask the net for some dates; where memory runs out, for half of them, then the CPU."""
+        net = self.source.net(device)
+        try:
+            return self._answer(net, task, some, device)
+        except Exception as error:
+            if device == "cpu" or not is_full(error):
+                raise
+        release(device)  # only here: the error held on to what was allocated
+        if len(some) > 1:
+            note(f"the memory of {device} ran out: fewer dates at once")
+            half = len(some) // 2
+            parts = (self._ask(task, part, device) for part in (some[:half], some[half:]))
+            means, stds = zip(*parts, strict=True)
+            return np.concatenate(means), np.concatenate(stds)
+        note(f"the memory of {device} ran out: filled on the CPU")
+        return self._answer(self.source.net("cpu"), task, some, "cpu")
+
+    def _answer(self, net: Any, task: Task, some: Asked, device: str) -> Answer:
+        """Dates with as many other dates each, ``[n b y x]``, widened to the net's stride."""
         import torch
 
-        device = _resolve(self.device)
-
-        def ready(dates: list[int]) -> list[Any]:
-            return [torch.from_numpy(part).to(device) for part in aligned(task, dates, net.stride)]
-
-        given = ready([date])
-        if others:
-            away = torch.from_numpy((task.days[others] - task.days[date]).astype(np.float32))
-            given += [*(part[None] for part in ready(others)), away[None].to(device)]
+        given = [*aligned(task, [date for date, _ in some], net.stride)]
+        if others := [k for _, told in some for k in told]:
+            away = [task.days[list(told)] - task.days[date] for date, told in some]
+            parts = aligned(task, others, net.stride)
+            given += [part.reshape(len(some), -1, *part.shape[1:]) for part in parts]
+            given += [np.stack(away).astype(np.float32)]
         if hasattr(net, "samples"):
-            draws = range(DRAWS) if self.draw is None else [self.draw]
-            noise = [self._noise(net, task, date, k, given[0].shape[2:]) for k in draws]
-            given.append(torch.from_numpy(np.stack(noise)[:, None]).to(device))
+            draws, (y, x) = range(DRAWS) if self.draw is None else [self.draw], given[0].shape[2:]
+            noise = [self._noise(net, task, some[0][0], k, (y, x)) for k in draws]
+            given.append(np.stack(noise)[:, None])
         ask = net if self.draw is None else net.samples
-        with torch.inference_mode(), _exact(device):
-            mean, std = (part.cpu().numpy() for part in ask(*given))
+        # only what the device does is done under its lock, so that threads prepare beside it
+        with lock(device), torch.inference_mode(), computing(device, self.precision):
+            asked = [torch.from_numpy(part).to(device) for part in given]
+            mean, std = (part.float().cpu().numpy() for part in ask(*asked))
         if self.draw is not None:
             mean, std = mean[0], std[0]
         rows, columns = inside(task, net.stride)
-        return mean[0, :, rows, columns], std[0, :, rows, columns]
+        return mean[:, :, rows, columns], std[:, :, rows, columns]
 
     def _noise(
         self, net: Any, task: Task, date: int, draw: int, shape: tuple[int, int]
@@ -181,34 +224,3 @@ class NeuralFiller:
         top, left = (place // net.stride * net.stride // net.cell for place in task.origin)
         cells = (net.latents, shape[0] // net.cell, shape[1] // net.cell)
         return gaussian((self.seed, draw, day), cells, (top, left))
-
-
-def _exact(device: str) -> Any:
-    """Full float32 on CUDA: TF32 would make an answer depend on its tile."""
-    import contextlib
-
-    import torch
-
-    if not device.startswith("cuda"):
-        return contextlib.nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-
-
-def _resolve(device: str) -> str:
-    """A torch device that is at hand."""
-    import torch
-
-    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    mps = torch.backends.mps.is_available()
-    at_hand = ["cpu", *(["cuda"] if cuda else []), *[f"cuda:{k}" for k in range(cuda)]]
-    at_hand += ["mps"] if mps else []
-    if device == "auto":
-        return "cuda:0" if cuda else "mps" if mps else "cpu"
-    if device not in at_hand:
-        raise DeviceError(f"device {device!r} is not at hand: use 'auto' or one of {at_hand}")
-    return "cuda:0" if device == "cuda" else device
-
-
-def _lock(device: str) -> threading.Lock:
-    with _GUARD:
-        return _LOCKS.setdefault(device, threading.Lock())

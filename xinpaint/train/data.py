@@ -6,7 +6,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,13 +85,18 @@ def read_image(path: Path) -> Image:
     valid = np.isfinite(raw)
     if nodata is not None:
         valid &= raw != nodata
+    return Image(path.stem, normalised(raw, valid), valid)
+
+
+def normalised(raw: NDArray[Any], valid: Bool) -> Float:
+    """Bands ``[b y x]`` stretched to 0–1 each by their valid pixels; 0 where not valid."""
     values = np.zeros(raw.shape, np.float32)
     for k, band in enumerate(raw):
         if not valid[k].any():
             continue
         lo, hi = stretch(band, valid[k])
         values[k] = np.where(valid[k], (band.astype(np.float32) - lo) / (hi - lo), 0)
-    return Image(path.stem, np.clip(values, -1, 4), valid)
+    return np.clip(values, -1, 4)
 
 
 def read_images(folder: Path, globs: tuple[str, ...]) -> list[Image]:

@@ -25,11 +25,12 @@ from xinpaint.io.weights import ANY_BANDS, find, save
 from xinpaint.nets.convnp import ConvNP
 from xinpaint.nets.table import NETS
 from xinpaint.train import evaluate, seasons
-from xinpaint.train.data import Batch, Image, data_folder, read_images, read_masks, sample
+from xinpaint.train.cubes import read_images, read_masks, read_stacks
+from xinpaint.train.data import Batch, Image, data_folder, sample
 from xinpaint.train.evaluate import Score, validation_dates, validation_tasks
 from xinpaint.train.objective import objective
 from xinpaint.train.recipe import Recipe, read
-from xinpaint.train.stacks import Stack, read_stacks, sample_dates
+from xinpaint.train.stacks import Stack, sample_dates
 
 Source = TypeVar("Source", Image, Stack)
 

@@ -1,0 +1,43 @@
+"""The net alone, on tiles that wait in memory, in as many processes as the job."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+from benchmarks.scale import cubes
+
+
+def seconds(side: int, block: int, tiles: list[tuple[int, int]], threads: int) -> float:
+    """Seconds of the net for some tiles; nothing is read, composed or written."""
+    import torch
+
+    from xinpaint.io.weights import find
+    from xinpaint.methods.aligned import aligned
+
+    torch.set_num_threads(threads)
+    net: Any = find().net("cpu")
+    taken = 0.0
+    for number, (row, column) in enumerate([tiles[0], *tiles]):
+        given = aligned(cubes.tile(side, block, row, column), [0], net.stride)
+        tensors = [torch.from_numpy(part) for part in given]
+        begun = time.perf_counter()
+        with torch.inference_mode():
+            net(*tensors)
+        if number:  # the first call sets things up
+            taken += time.perf_counter() - begun
+    return taken
+
+
+def processes(side: int, block: int, count: int) -> float:
+    """Seconds that `count` processes need for all blocks, the slowest of them."""
+    places = [(row, column) for row in range(side // block) for column in range(side // block)]
+    shares = [places[k::count] for k in range(count)]
+    threads = max(1, len(os.sched_getaffinity(0)) // count)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, mp_context=spawn) as pool:
+        runs = [pool.submit(seconds, side, block, share, threads) for share in shares]
+        return max(run.result() for run in runs)

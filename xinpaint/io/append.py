@@ -1,0 +1,103 @@
+"""Fill the dates that a cube has gained; those that were filled before stay as they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xinpaint.errors import JobError
+from xinpaint.io import source
+from xinpaint.io.drive import told_if_full
+from xinpaint.io.job import Place, run, told
+from xinpaint.io.jobspec import Job, plan
+from xinpaint.io.ledger import STATUS, Ledger, differences
+from xinpaint.io.lock import locked
+from xinpaint.io.report import Report
+from xinpaint.io.store import check_place, grow
+from xinpaint.methods.base import Filler
+
+#: What may differ between a store's job and that of the longer cube.
+_GROWS = frozenset({"shape", "dates", "grid", "source", "version"})
+
+
+def append(
+    src: Place,
+    dst: Place,
+    method: Filler | None = None,
+    *,
+    client: Any = None,
+    workers: int | None = None,
+    retry_failed: bool = False,
+    progress: bool = True,
+) -> Report:
+    """Fill the dates that are new in a cube into the store that holds its older ones.
+
+    Method, options and blocks are those the store was begun with. The new dates look back at the
+    older ones of the source where the method looks along time; the older ones keep the bytes they
+    have, and never look at what came after them. The same call again goes on where it stopped.
+
+    Parameters
+    ----------
+    src : str or path
+        The Zarr cube with more dates, all of them after the older ones; may lie elsewhere now.
+    dst : str or path
+        What `xinpaint.fill` wrote. Its unfinished blocks are filled as well.
+    method : Filler, optional
+        Where the store was made by a filler of your own, the same one again.
+    client, workers, retry_failed, progress
+        As in `xinpaint.fill`.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    JobError
+        Where the store is not ours or is being filled, where its dates are not the first ones of
+        the source, or the weights are no longer those it was filled with. Nothing is changed then.
+    DataError, MethodError, SchemaError, WeightsError, DeviceError
+        Where the source, or a method along time, does not fit.
+
+    Examples
+    --------
+    >>> report = xinpaint.append("cube.zarr", "filled.zarr")  # doctest: +SKIP
+    """
+    given = [os.fspath(place) for place in (src, dst)]
+    paths = [p if "://" in p else str(Path(p).resolve()) for p in given]
+    check_place(*paths)
+    with told_if_full(paths[1]), locked(Ledger(paths[1]).dst / STATUS / "lock"):
+        ledger = Ledger(paths[1])
+        call, before = ledger.attrs["call"], ledger.attrs["job"]
+        if call["method"] is None and method is None:
+            raise JobError(f"{dst} was made by a filler of your own: give it again as method=")
+        asked, options = (method, {}) if method is not None else (call["method"], call["options"])
+        job, head, filler = plan(paths[0], paths[1], asked, options, before=before)
+        _check_longer(job, before)
+        if job.dates[-1] != before["dates"][-1] or ledger.attrs.get("growing"):
+            grow(job, head, filler, ledger)
+        where = (client, workers)
+        return run(job, ledger, where, retry_failed=retry_failed, progress=progress)
+
+
+def _check_longer(job: Job, before: Mapping[str, Any]) -> None:
+    """Raise JobError unless the job's cube is the store's with dates behind it."""
+    old, new = before["dates"][-1], job.dates[-1]
+    found = differences(job, before)
+    other = {key: pair for key, pair in found.items() if key not in _GROWS}
+    if before["shape"][1:] != list(job.shape[1:]) or new < old:
+        other["shape"] = found["shape"]
+    if other:
+        raise JobError(f"{job.dst} cannot be continued from {job.src}: different are {told(other)}")
+    time = before["dims"][0]
+    raw = source.open_source(job.src)
+    was = source.identity(raw.isel({time: slice(0, old)}, missing_dims="ignore"))
+    if wrong := [key for key in ("grid", "source") if was[key] != before[key]]:
+        what = {"grid": "coordinates", "source": "variables, attributes or packing"}
+        raise JobError(
+            f"the first {old} dates of {job.src} are not those that {job.dst} was filled from: "
+            f"other {' and '.join(what[key] for key in wrong)}; new dates must follow the old "
+            "ones, else fill into a new store"
+        )

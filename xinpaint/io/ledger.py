@@ -1,0 +1,179 @@
+"""The record of a fill job: which blocks are done, why others failed, and what the job is."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from xinpaint.errors import JobError
+from xinpaint.io.jobspec import Job
+
+STATUS = "fill_status"
+PENDING, DONE, COPIED, EMPTY, FAILED, GROWN = range(6)
+#: Status codes in words; "copied" had nothing to fill, "empty" nothing to fill from, "grown" has
+#: its older dates and waits for those that were appended.
+WORDS = ("pending", "filled", "copied", "empty", "failed", "grown")
+
+#: Bytes beside the status that are set aside for a full disk.
+ASIDE = 2**16
+
+
+class Ledger:
+    """Which blocks are done, and why others failed; only the driver writes it.
+
+    Parameters
+    ----------
+    dst : str or path
+        A store that `xinpaint.io.store.create` made.
+
+    Raises
+    ------
+    JobError
+        Where it is none.
+    """
+
+    def __init__(self, dst: str | os.PathLike[str]) -> None:
+        self.dst = Path(dst)
+        if not (self.dst / STATUS / "zarr.json").is_file():
+            raise JobError(f"{dst} is no output of a fill job: it has no {STATUS!r}")
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            self._array: Any = zarr.open_array(self.dst / STATUS, mode="r+")
+        try:
+            self.status: NDArray[np.uint8] = np.asarray(self._array[...])
+        except Exception as error:  # each codec and store raises its own
+            place = self.dst / STATUS
+            raise JobError(
+                f"the status of the blocks is damaged ({error}): remove {place}/c, then run the "
+                "same fill again; all blocks are done anew, with the bytes they have"
+            ) from error
+        self._saved = self.status.copy()
+        self.attrs: dict[str, Any] = dict(self._array.attrs)
+        self._aside = self.dst / STATUS / "aside.partial"
+        self.failures = self._read("failures")
+        self.notes = self._read("notes")
+
+    def _read(self, what: str) -> dict[str, str]:
+        file = self.dst / STATUS / f"{what}.json"
+        found: dict[str, str] = json.loads(file.read_text()) if file.is_file() else {}
+        return found
+
+    def set(self, index: tuple[int, int, int], code: int, cause: str = "", note: str = "") -> None:
+        """Note a block's status; written by the next `flush`."""
+        self.status[index] = code
+        for told, text in ((self.failures, cause), (self.notes, note)):
+            told.pop(block_name(index), None)
+            if text:
+                told[block_name(index)] = text
+
+    def reset(self, blocks: NDArray[np.bool_]) -> None:
+        """Make blocks pending again, at once, and the store incomplete before."""
+        if not blocks.any():
+            return
+        self.mark(complete=False)
+        for index in np.argwhere(blocks):
+            self.set((int(index[0]), int(index[1]), int(index[2])), PENDING)
+        self.flush()
+
+    def flush(self, *, last: bool = False) -> None:
+        """Write causes and notes, then the status, as few chunks; each appears whole.
+
+        The last time, what was set aside is used: on a full disk this is what is written still.
+        """
+        if last:
+            self._aside.unlink(missing_ok=True)
+        for what, told in (("failures", self.failures), ("notes", self.notes)):
+            file = self.dst / STATUS / f"{what}.json"
+            if told or file.is_file():
+                part = file.with_suffix(".partial")
+                part.write_text(json.dumps(told))
+                part.replace(file)
+        rows = self._array.chunks[0]
+        for first in range(0, len(self.status), rows):
+            some = slice(first, first + rows)
+            if not np.array_equal(self.status[some], self._saved[some]):
+                self._array[some] = self.status[some]
+                self._saved[some] = self.status[some]
+
+    def counts(self) -> dict[str, int]:
+        """Number of blocks by status; grown ones are pending."""
+        found = np.bincount(self.status.ravel(), minlength=len(WORDS))
+        found[PENDING] += found[GROWN]
+        return dict(zip(WORDS[:GROWN], found.tolist(), strict=False))
+
+    @property
+    def finished(self) -> bool:
+        """Whether no block is pending or failed."""
+        return bool(np.isin(self.status, (DONE, COPIED, EMPTY)).all())
+
+    def mark(self, *, complete: bool) -> None:
+        """Say in the attrs whether the store is complete, and gather its metadata."""
+        if self.attrs.get("complete") != complete:
+            self._say({"complete": complete})
+
+    def begin_growth(self, job: Job) -> None:
+        """Write down that the store is about to be laid out for a longer cube."""
+        self._say({"complete": False, "growing": job.id})
+
+    def end_growth(self, job: Job) -> None:
+        """Make room for the status of new blocks; from here on the store is the longer cube's.
+
+        A block of old and new dates becomes "grown" where it was done, so that its old dates are
+        kept. One that never got the dates of an earlier `append` is done anew as a whole.
+        """
+        before, side = int(self.attrs["job"]["shape"][0]), job.block[0]
+        grown = np.zeros(job.counts, np.uint8)
+        grown[: len(self.status)] = self.status
+        if before % side and before < job.shape[0]:
+            edge = grown[before // side]
+            half, done = edge == GROWN, np.isin(edge, (DONE, COPIED, EMPTY))
+            edge[half], edge[done] = PENDING, GROWN
+        self._array.resize(job.counts)
+        self.status, self._saved = grown, np.asarray(self._array[...])
+        self.flush()
+        call = {**self.attrs["call"], "src": job.src}
+        self._say({**signed(job, self.attrs["history"]), "call": call, "growing": ""})
+
+    def _say(self, attrs: Mapping[str, Any]) -> None:
+        self._array.attrs.update(plain(attrs))
+        self.attrs.update(plain(attrs))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Consolidated metadata")
+            zarr.consolidate_metadata(self.dst)
+
+    def sweep(self) -> None:
+        """Remove temporary files of writers that were killed; set room for the status aside."""
+        for left in self.dst.rglob("*.partial"):
+            left.unlink(missing_ok=True)
+        self._aside.write_bytes(bytes(ASIDE + 2 * self.status.nbytes))
+
+
+def block_name(index: tuple[int, ...]) -> str:
+    """A block's name: its place in `fill_status` along time, y and x, such as ``0/3/5``."""
+    return "/".join(str(place) for place in index)
+
+
+def signed(job: Job, history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Attrs that say what the job is, and with which version each number of dates was filled."""
+    entry = {"dates": job.dates[-1], "version": job.told["version"]}
+    return {"job": dict(job.told), "job_id": job.id, "history": [*history, entry]}
+
+
+def plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON would give it back."""
+    made: dict[str, Any] = json.loads(json.dumps(attrs, default=str))
+    return made
+
+
+def differences(job: Job, told: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What a store's job told otherwise than this one: key -> (there, here)."""
+    here = plain(job.told)
+    keys = sorted(told.keys() | here.keys())
+    return {k: (told.get(k), here.get(k)) for k in keys if told.get(k) != here.get(k)}
