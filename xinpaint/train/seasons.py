@@ -13,7 +13,8 @@ from scipy import ndimage
 
 from xinpaint.core.classes import calibration_error, confusion, f1, iou, reliability
 from xinpaint.errors import RecipeError
-from xinpaint.train.data import Bool, Float, read_masks
+from xinpaint.train.cubes import read_masks
+from xinpaint.train.data import Bool, Float
 from xinpaint.train.labelled import LabelledYear, cut, read_years
 from xinpaint.train.recipe import Recipe
 from xinpaint.train.scenes import Simulator, read_scenes, read_shores
