@@ -45,7 +45,7 @@ def pseudo_date(values: Float, rng: np.random.Generator, *, strength: float = 1.
 def spoil(values: Float, rng: np.random.Generator) -> Float:
     """Lay lies over a date that no mask tells of: change, haze, a missed cloud or its shadow."""
     made = values.copy()
-    if rng.random() < 0.35:
+    if rng.random() < 0.45:
         made = _change(made, rng)
     if rng.random() < 0.15:
         veil = _smooth(made.shape[1:], rng, 16) * rng.uniform(0.1, 0.5)
@@ -90,7 +90,7 @@ def _surfaces(made: Float, values: Float, rng: np.random.Generator, strength: fl
 
 def _change(values: Float, rng: np.random.Generator) -> Float:
     """Something else stands there: a flood, a harvest, a burn scar, another place."""
-    where = _blob(values.shape[1:], rng, 0.03, 0.25)
+    where = _piece(values.shape[1:], rng)
     kind = rng.random()
     if kind < 0.4:
         shift = rng.integers(16, 80, 2)
@@ -102,6 +102,14 @@ def _change(values: Float, rng: np.random.Generator) -> Float:
         gain = rng.uniform(0.3, 1.7, (len(values), 1, 1))
         other = values * gain + rng.normal(0, 0.2, (len(values), 1, 1))
     return np.where(where, other, values).astype(np.float32)
+
+
+def _piece(shape: tuple[int, ...], rng: np.random.Generator) -> Bool:
+    """Spots, or now and then most of what is in sight: a change may be larger than a window."""
+    if rng.random() < 0.7:
+        return _blob(shape, rng, 0.03, 0.25)
+    field = _smooth(shape, rng, rng.uniform(12, 32))
+    return np.asarray(field > np.quantile(field, rng.uniform(0.2, 0.85)), np.bool_)
 
 
 def _blob(shape: tuple[int, ...], rng: np.random.Generator, least: float, most: float) -> Bool:
