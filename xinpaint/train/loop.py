@@ -138,7 +138,8 @@ def _gather(plan: Recipe, folder: Path) -> tuple[Callable[[int], Batch], list[Ba
     sizes["dates"] = plan.dates
 
     def time(step: int) -> Batch:
-        return sample_dates(images, stacks, bank, **sizes, seed=[plan.seed, step])
+        lies = (plan.change, plan.large)
+        return sample_dates(images, stacks, bank, **sizes, seed=[plan.seed, step], lies=lies)
 
     return time, validation_dates(held, held_stacks, bank)
 

@@ -42,11 +42,25 @@ def pseudo_date(values: Float, rng: np.random.Generator, *, strength: float = 1.
     return np.asarray(made + rng.normal(0, noise, made.shape), np.float32)
 
 
-def spoil(values: Float, rng: np.random.Generator) -> Float:
-    """Lay lies over a date that no mask tells of: change, haze, a missed cloud or its shadow."""
+def spoil(
+    values: Float, rng: np.random.Generator, change: float = 0.35, large: float = 0.0
+) -> Float:
+    """Lay lies over a date that no mask tells of: change, haze, a missed cloud or its shadow.
+
+    Parameters
+    ----------
+    values : float32 ``[b y x]``
+    rng : numpy Generator
+    change, large : float
+        How often something changed; how often that is most of what is in sight, not spots.
+
+    Returns
+    -------
+    float32 ``[b y x]``
+    """
     made = values.copy()
-    if rng.random() < 0.45:
-        made = _change(made, rng)
+    if rng.random() < change:
+        made = _change(made, rng, large)
     if rng.random() < 0.15:
         veil = _smooth(made.shape[1:], rng, 16) * rng.uniform(0.1, 0.5)
         made += np.clip(veil, 0, None) * np.linspace(1, 0.3, len(made))[:, None, None]
@@ -88,9 +102,9 @@ def _surfaces(made: Float, values: Float, rng: np.random.Generator, strength: fl
     return moved
 
 
-def _change(values: Float, rng: np.random.Generator) -> Float:
+def _change(values: Float, rng: np.random.Generator, large: float) -> Float:
     """Something else stands there: a flood, a harvest, a burn scar, another place."""
-    where = _piece(values.shape[1:], rng)
+    where = _piece(values.shape[1:], rng, large)
     kind = rng.random()
     if kind < 0.4:
         shift = rng.integers(16, 80, 2)
@@ -104,9 +118,9 @@ def _change(values: Float, rng: np.random.Generator) -> Float:
     return np.where(where, other, values).astype(np.float32)
 
 
-def _piece(shape: tuple[int, ...], rng: np.random.Generator) -> Bool:
+def _piece(shape: tuple[int, ...], rng: np.random.Generator, large: float) -> Bool:
     """Spots, or now and then most of what is in sight: a change may be larger than a window."""
-    if rng.random() < 0.7:
+    if not large or rng.random() < 1 - large:
         return _blob(shape, rng, 0.03, 0.25)
     field = _smooth(shape, rng, rng.uniform(12, 32))
     return np.asarray(field > np.quantile(field, rng.uniform(0.2, 0.85)), np.bool_)

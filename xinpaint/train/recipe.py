@@ -32,6 +32,9 @@ class Recipe:
         one of `context_only` are never the target.
     dates : int
         Other dates a task has at most; 0 = space alone.
+    change, large : float
+        How often another date holds a change that no mask tells of, and how often that is most of
+        what is in sight.
     start : str
         Weights (a shipped name or a path) to start from: of the same net, or of the spatial part
         of a net that looks at dates, which then stays frozen.
@@ -76,6 +79,8 @@ class Recipe:
     shores: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     class_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
+    change: float = 0.35
+    large: float = 0.0
     start: str = ""
     patch: int = 96
     batch: int = 24

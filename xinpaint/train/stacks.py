@@ -91,12 +91,14 @@ def sample_dates(
     batch: int,
     dates: int,
     seed: list[int],
+    lies: tuple[float, float] = (0.35, 0.0),
 ) -> Batch:
     """The tasks of one step with other dates; the same seed gives the same tasks.
 
     Half of the tasks are cut from real stacks, the other dates being real, filled up by
     pseudo-dates to the number asked; the others are a single image and pseudo-dates of it. Every
-    other date has gaps, and now and then lies, of its own.
+    other date has gaps, and now and then `lies`, of its own: how often something changed, and how
+    often that change is larger than a window.
     """
     rng = np.random.default_rng(seed)
     bands = int(rng.choice([1, 3, 4, 6], p=[0.1, 0.15, 0.15, 0.6]))
@@ -108,7 +110,7 @@ def sample_dates(
         weight = np.array([min(s.values[..., 0, :, :].size, 160_000) for s in pool]) ** 0.5
         source = pool[rng.choice(len(pool), p=weight / weight.sum())]
         cube, valid, days = _cut(source, bands, patch, rng)
-        rows.append(_task(cube, valid, days, count, bank, rng))
+        rows.append(_task(cube, valid, days, count, bank, rng, lies))
     truth, context, target, others, known, away = (np.stack(p) for p in zip(*rows, strict=True))
     arrays = (truth, context, target, others, known, away)
     return Batch(*(a.astype(np.float32) for a in arrays))
@@ -150,6 +152,7 @@ def _task(
     count: int,
     bank: Bool,
     rng: np.random.Generator,
+    lies: tuple[float, float],
 ) -> tuple[np.ndarray, ...]:
     shape = (cube.shape[2], cube.shape[3])
     gap = random_gap(bank, shape, rng)
@@ -164,7 +167,7 @@ def _task(
             seen, far = valid[base], rng.uniform(1, 400) * rng.choice([-1, 1])
         if rng.random() < 0.6:
             seen = seen & ~random_gap(bank, shape, rng)
-        others.append(spoil(values, rng))
+        others.append(spoil(values, rng, *lies))
         known.append(seen)
         away.append(far)
     return (
