@@ -69,27 +69,27 @@ def test_a_million_blocks(tmp_path: Path) -> None:
     took = {}
 
     def lap(name: str) -> None:
-        took[name] = time.perf_counter() - begun
+        took[name] = time.process_time() - begun
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     job, head, filler = planned(tmp_path, SIDE, 256)
     lap("plan")
     assert job.counts == (1, 1000, 1000)
-    begun = time.perf_counter()
+    begun = time.process_time()
     store.create(job, head, filler)
     lap("create")
-    begun = time.perf_counter()
+    begun = time.process_time()
     ledger = ledgers.Ledger(job.dst)
     assert ledger.counts()["pending"] == 1_000_000
     lap("scan")
     ledger.status[:] = ledgers.DONE
     ledger.status.ravel()[::50] = ledgers.PENDING
-    begun = time.perf_counter()
+    begun = time.process_time()
     ledger.flush()
     lap("flush")
-    begun = time.perf_counter()
+    begun = time.process_time()
     Driver(job, ledger, Nothing(), NoBar()).run()
-    took["drive a block"] = (time.perf_counter() - begun) / 20_000
+    took["drive a block"] = (time.process_time() - begun) / 20_000
     print({name: f"{1000 * seconds:.3g} ms" for name, seconds in took.items()})
     assert ledgers.Ledger(job.dst).finished
     assert took["scan"] <= 1
