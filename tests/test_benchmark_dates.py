@@ -69,6 +69,7 @@ def test_a_lie_is_planted_on_the_other_dates_only(series: Series) -> None:
     assert changed[0][planted.planted].mean() > 0.9
     row = score(planted, "regression", LocalRegression(), 2)
     assert row.planted > 0
+    assert 0 < row.shown != row.planted
 
 
 @pytest.mark.skipif("XINPAINT_DATA" not in os.environ, reason="needs XINPAINT_DATA")

@@ -6,7 +6,7 @@ import math
 from statistics import fmean
 
 import xinpaint
-from benchmarks.dates.scoring import AGREEMENT, Row
+from benchmarks.dates.scoring import AGREEMENT, NEAR_LIE, Row
 
 #: How the methods of our own are called; the number of other dates follows.
 OWN = "convnp K="
@@ -63,7 +63,25 @@ def gains(rows: list[Row]) -> str:
                 f"better on {sum(g > 0 for g, _, _ in found)} of {len(found)}; "
                 f"worst {worst[0]:+.2f} ({worst[1]}, {worst[2]})."
             )
-    return "\n\n".join(lines)
+    return "\n\n".join(lines + _lies(rows))
+
+
+def _lies(rows: list[Row]) -> list[str]:
+    """How much `convnp` errs where the other date lies, against itself without that date."""
+    by_name = {m: [r for r in rows if r.method == m] for m in (f"{OWN}0", f"{OWN}1")}
+    space, time = by_name.values()
+    if not space or not time or math.isnan(fmean(r.planted for r in space)):
+        return []
+    all_of, shown = (
+        fmean(getattr(r, what) for r in time) / fmean(getattr(r, what) for r in space)
+        for what in ("planted", "shown")
+    )
+    told = (
+        f"Where the other date lies, `{OWN}1` errs **{all_of:.2f}** times as much as `{OWN}0`; "
+        f"within {NEAR_LIE} pixels of a lie that the target date's own pixels show, "
+        f"**{shown:.2f}** times."
+    )
+    return [told]
 
 
 def _count(method: str) -> int:
