@@ -27,7 +27,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What was asked for."""
     ask = argparse.ArgumentParser(prog="python -m benchmarks.water", description=__doc__)
     ask.add_argument("--weights", default=WATER, help="of the net; a name or a .safetensors file")
-    ask.add_argument("--seeds", type=int, default=4, help="years a scene")
+    ask.add_argument("--seeds", type=int, default=8, help="years a scene")
     ask.add_argument("--clouds", type=float, nargs="+", default=list(CLOUDS), help="shares")
     ask.add_argument("--own", action="store_true", help="no filler; writes no page")
     ask.add_argument("--docs", type=Path, default=Path("docs"), help="where the page goes")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Months of a training task and how often: three are what is asked for most.
 MONTHS = {3: 0.7, 1: 0.05, 2: 0.05, 4: 0.05, 5: 0.05, 6: 0.05, 12: 0.05}
+#: Years of validation a scene, each with lakes of its own.
+YEARS = 12
 #: What the card says of the bands.
 BANDS = "red, nir, swir1, in this order, as reflectance of 0 to 1"
 
@@ -93,10 +95,11 @@ def gather(plan: Recipe, folder: Path) -> tuple[Callable[[int], Batch], list[Bat
         years = [learn.draw(plan.patch, seed, months=months) for seed in seeds]
         return _stack([_as_used(year, seed) for year, seed in zip(years, seeds, strict=True)])
 
+    # a lake's class is right or wrong as a whole, so a fair judgement takes many lakes and years
     tasks = [
-        _stack([check.draw(160, [911, k], scene=scene, months=3)])
-        for scene in held
-        for k in range(4)
+        _stack([check.draw(160, [911, k, number], scene=scene, months=3)])
+        for k in range(YEARS)
+        for number, scene in enumerate(held)
     ]
     return batch, tasks
 
