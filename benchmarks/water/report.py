@@ -72,11 +72,17 @@ def rivals(rows: list[Row], cloud: float = 0.3) -> str:
 
 
 def calibration(rows: list[Row]) -> str:
-    """Expected calibration error of the net by how the months come."""
-    lines = [["months come as", "calibration error"], ["---", "---"]]
+    """Expected calibration error of the net by how the months come: scenes pooled, and each."""
+    scenes = list(dict.fromkeys(row.scene for row in rows))
+    head = ["months come as", "calibration error", *scenes]
+    lines = [head, ["---"] * len(head)]
     for fill in dict.fromkeys(row.fill for row in rows):
-        own = [r.reliability for r in rows if r.fill == fill and r.reliability is not None]
-        lines.append([fill, f"{classes.calibration_error(np.sum(own, axis=0)):.3f}"])
+        own = [(r.scene, r.reliability) for r in rows if r.fill == fill]
+        tables = [
+            np.sum([t for s, t in own if t is not None and scene in ("", s)], axis=0)
+            for scene in ("", *scenes)
+        ]
+        lines.append([fill, *(f"{classes.calibration_error(t):.3f}" for t in tables)])
     return _markdown(lines)
 
 
