@@ -58,13 +58,18 @@ def main(folder: Path, method: str = "navier_stokes") -> None:
     filled = getattr(gappy.isel(time=[0, 2]).inpaint, method)()
     window = {"y": slice(250, None), "x": slice(700, 1700)}
     for name, stack in (("gappy", gappy), ("filled", filled)):
+        told = {}
         for teller, ending in TELLERS.items():
-            water = stack.water.seasonality(window=5, method=teller, scale=1e-4).compute()
+            told[teller] = water = stack.water.seasonality(window=5, method=teller, scale=1e-4).compute()
             print(f"Menindee, {name}, {teller}, km2:")
             print(water.water.area().area.isel(time=0).to_series().round(1).to_string())
             path = folder / f"menindee_{name}{ending}.png"
             seasonality(water.isel(window)).savefig(path)
             print(f"picture: {path.resolve()}")
+        counted, net = (told[teller].seasonality.values for teller in TELLERS)
+        print(f"Menindee, {name}: of what is counted as each class, the net says the same of")
+        for code, class_ in enumerate(("land", "seasonal", "permanent")):
+            print(f"  {class_:9} {(net == code)[counted == code].mean():.1%}")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,9 @@ def test_what_a_classifier_is_shown():
         swir = ds.swir1[min(k, 2)].values * np.float32(1e-4)
         dark = np.where(months[0], 1 - swir, 0.2)
         np.testing.assert_allclose(p[0][~none], (1 - dark)[~none], atol=1e-6)
+        shown = [month for month in range(k, k + 3) if month != 3]  # April has no date
+        share = seen[shown].mean(0)
+        np.testing.assert_allclose(p[1][~none], (dark * share)[~none], atol=1e-6)
         wanted = np.where(none, 255, p.argmax(0))
         np.testing.assert_array_equal(made.seasonality[k], wanted)
 

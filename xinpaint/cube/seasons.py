@@ -36,8 +36,9 @@ def seasonality(
 ) -> xr.Dataset:
     """Permanent, seasonal or no water over the year, as some months of it tell a net.
 
-    The dates of a month make one image: in each band the median of what was seen. A month that
-    nobody saw is shown to the net as unseen. What no month of a window saw is no data.
+    The dates of a month make one image: in each band the median of what was seen. What a month
+    did not see is shown to the net as unseen; a month without dates is not shown at all. What no
+    month of a window saw is no data.
 
     Parameters
     ----------
@@ -76,7 +77,9 @@ def seasonality(
     seen = [each(_seen, image[0], image[1], image[2], dtype=np.uint8) for image in images]
     offsets = [begin - begins[0] for begin in begins]
     counted = stack([sum(seen[o + 1 : o + window], seen[o]) for o in offsets])
-    raw = stack(_classify(images, classifier, offsets, window), axis=1)
+    dated = np.isin(np.arange(len(images)) + months[0], months)
+    shown = [_shown(dated, offset, window) for offset in offsets]
+    raw = stack(_classify(images, classifier, shown), axis=1)
     probability = stack([each(_known, plane, counted, dtype=np.float32) for plane in raw])
     classes = each(_likeliest, *raw, counted, dtype=np.uint8)
     how = {
@@ -110,6 +113,12 @@ def _composites(values: Any, months: NDArray[np.int64]) -> list[Any]:
     return made
 
 
+def _shown(dated: NDArray[np.bool_], offset: int, window: int) -> NDArray[np.int64]:
+    """Months of a window that have dates; its first one where none has, for there must be one."""
+    found = offset + np.flatnonzero(dated[offset : offset + window])
+    return found if len(found) else np.array([offset])
+
+
 def _median(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Median of the dates ``[t b y x]`` that saw a pixel in every band."""
     values = np.where(np.isfinite(values).all(1, keepdims=True), values, np.float32(np.nan))
@@ -139,12 +148,12 @@ def _likeliest(*planes: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _classify(
-    images: Sequence[Any], classifier: Classifier, offsets: Sequence[int], window: int
+    images: Sequence[Any], classifier: Classifier, windows: Sequence[NDArray[np.int64]]
 ) -> list[Any]:
-    """Probabilities ``[class y x]`` of each window, lazily where an image is lazy."""
+    """Probabilities ``[class y x]`` of each window of months, lazily where an image is lazy."""
     if all(isinstance(image, np.ndarray) for image in images):
         whole = np.stack(images)
-        return [classifier.classify(_task(whole[o : o + window], (0, 0))) for o in offsets]
+        return [classifier.classify(_task(whole[months], (0, 0))) for months in windows]
     import dask.array as da
 
     volume = stack(images).rechunk({1: -1})
@@ -157,8 +166,8 @@ def _classify(
     padded = da.overlap.overlap(volume, depth, boundary="none")
     edges = tuple(tuple(np.cumsum((0, *sizes)).tolist()) for sizes in chunks[2:])
     made = []
-    for offset in offsets:
-        part = padded[offset : offset + window].rechunk({0: -1})
+    for months in windows:
+        part = padded[months].rechunk({0: -1})
         token = tokenize(classifier, part.name, depth, edges)
         block = da.map_blocks(
             _block,
