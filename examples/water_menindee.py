@@ -60,7 +60,9 @@ def main(folder: Path, method: str = "navier_stokes") -> None:
     for name, stack in (("gappy", gappy), ("filled", filled)):
         told = {}
         for teller, ending in TELLERS.items():
-            told[teller] = water = stack.water.seasonality(window=5, method=teller, scale=1e-4).compute()
+            told[teller] = water = stack.water.seasonality(
+                window=5, method=teller, scale=1e-4
+            ).compute()
             print(f"Menindee, {name}, {teller}, km2:")
             print(water.water.area().area.isel(time=0).to_series().round(1).to_string())
             path = folder / f"menindee_{name}{ending}.png"
