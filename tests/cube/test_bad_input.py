@@ -212,6 +212,12 @@ CASES: dict[str, Case] = {
         "clouds",
     ),
     "no method to score": (lambda: score(make(), {}), MethodError, "no method", "at least one"),
+    "nodata that the type cannot hold": (
+        lambda: fill(ints().map(lambda band: band.assign_attrs(nodata=-999_999))),
+        SchemaError,
+        "nothing says which are missing",
+        "a value of that type",
+    ),
     "gaps of integers without nodata": (
         lambda: gaps(ints()),
         SchemaError,

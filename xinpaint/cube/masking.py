@@ -177,6 +177,7 @@ def nodata_of(array: xr.DataArray) -> float | None:
     """Find the value that says missing in the values as they are in memory.
 
     An encoding's ``_FillValue`` on floats was decoded to NaN already, so only attrs count there.
+    What an integer type cannot hold, such as -9999 in uint16, says nothing.
     """
     places = [array.attrs] if array.dtype.kind == "f" else [array.attrs, array.encoding]
     for place in places:
@@ -190,7 +191,14 @@ def nodata_of(array: xr.DataArray) -> float | None:
                 raise SchemaError(
                     f"{array.name!r} says {key}={value!r}; wanted one number"
                 ) from error
-            if np.isnan(number):
+            if np.isnan(number) or not _holds(array.dtype, number):
                 continue
             return number
     return None
+
+
+def _holds(dtype: np.dtype[Any], number: float) -> bool:
+    """Whether a pixel of this type can have this value."""
+    if dtype.kind not in "iu":
+        return True
+    return number.is_integer() and np.iinfo(dtype).min <= number <= np.iinfo(dtype).max

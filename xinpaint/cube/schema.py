@@ -236,7 +236,7 @@ def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, wher
     if array.dtype.kind in "iu" and nodata is None and said is None:
         raise SchemaError(
             f"{name!r} holds integers ({array.dtype}) but nothing says which are missing; set "
-            f"ds[{str(name)!r}].attrs['nodata'] = ..., or pass observed="
+            f"ds[{str(name)!r}].attrs['nodata'] to a value of that type, or pass observed="
         )
     if isinstance(values, np.ndarray) and values.dtype.kind == "f" and np.isinf(values).any():
         raise SchemaError(
