@@ -87,7 +87,9 @@ class ConvNP(nn.Module):
             nn.init.normal_(last.weight, std=0.01)
             last.bias.data.zero_()  # type: ignore[union-attr]
         self.temperature: Tensor
+        self.several: Tensor
         self.register_buffer("temperature", torch.ones(()))
+        self.register_buffer("several", torch.ones(()))  # as temperature, where many dates speak
 
     def adopt(self, other: ConvNP) -> None:
         """Begin with the weights of a net that is not fine; what is new in this one starts at 0."""
@@ -279,7 +281,8 @@ class ConvNP(nn.Module):
             time = time + torch.where(seen, finer, torch.zeros_like(finer)) * out[:, :, 3]
         mean = time + share * (spatial - time)
         width = root((1 - share) * scale**2 + share * doubt**2)
-        std = width * (0.05 + F.softplus(out[:, :, 2] + 0.5)) * self.temperature
+        heat = self.temperature * (1 + (self.several - 1) * evidence.several)
+        std = width * (0.05 + F.softplus(out[:, :, 2] + 0.5)) * heat
         return torch.where(seen, mean, space[0]), torch.where(seen, std, space[1])
 
 

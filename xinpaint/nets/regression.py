@@ -51,14 +51,15 @@ class Regression(NamedTuple):
 class Evidence(NamedTuple):
     """What all dates say of a pixel, ``[n b y x]``.
 
-    Mean and mean square error of their weighted regressions, the variance between them, and
-    whether any of them saw the pixel.
+    Mean and mean square error of their weighted regressions, the variance between them, whether
+    any of them saw the pixel, and 1 − Σ weight²: 0 where one date alone speaks, near 1 where many.
     """
 
     mean: Tensor
     error: Tensor
     apart: Tensor
     seen: Tensor
+    several: Tensor
 
 
 def regress(values: Tensor, context: Tensor, other: Tensor, other_context: Tensor) -> Regression:
@@ -142,7 +143,8 @@ def weigh(regressions: list[Regression], trust: list[Tensor]) -> tuple[Evidence,
     weights = torch.where(known | ~anybody, logits, -torch.inf).softmax(0) * anybody
     mean = (weights * means).sum(0)
     apart = (weights * torch.where(known, means - mean, 0.0) ** 2).sum(0)
-    together = Evidence(mean, (weights * errors).sum(0), apart, anybody)
+    several = torch.where(anybody, 1 - (weights**2).sum(0), 0.0)
+    together = Evidence(mean, (weights * errors).sum(0), apart, anybody, several)
     return together, list(weights.unbind(0))
 
 

@@ -13,6 +13,9 @@ from xinpaint.core import masks
 from xinpaint.train.data import Batch, Bool, Image
 from xinpaint.train.stacks import Stack, sample_dates
 
+#: How often `several` is corrected: it acts on a part of each pixel's spread only.
+_ROUNDS = 4
+
 
 @dataclass(frozen=True)
 class Score:
@@ -67,8 +70,8 @@ def validation_dates(
                 arrays = [p[None].astype(np.float32) for p in (*space, values[rest], valid[rest])]
                 truth, context, target, others, known = arrays
                 tasks.append(Batch(truth, context, target, others, known, away))
-    for k in range(4):
-        tasks.append(sample_dates(images, [], bank, patch=96, batch=24, dates=4, seed=[7, k]))
+    for k in range(16):
+        tasks.append(sample_dates(images, [], bank, patch=96, batch=24, dates=6, seed=[7, k]))
     return tasks
 
 
@@ -108,15 +111,30 @@ def _spread(error: Tensor, std: Tensor) -> list[float]:
 def calibrate(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> float:
     """Scale the net's spread so that its central 90 % interval covers 90 % of hidden pixels.
 
-    The factor multiplies the net's own ``temperature`` buffer and is returned.
+    The factor multiplies the net's own ``temperature`` buffer and is returned. A net with a buffer
+    ``several`` finds it on tasks with one other date at most, then that buffer on the others: dates
+    err together, so many of them make a net surer than they should.
     """
     if not probabilistic(net):
         return 1.0
-    ratios = []
+    many = [task for task in tasks if task.others is not None and task.others.shape[1] > 1]
+    split = "several" in dict(net.named_buffers()) and 0 < len(many) < len(tasks)
+    few = [task for task in tasks if not split or not any(task is other for other in many)]
+    factor = _factor(net, few, device)
+    net.get_buffer("temperature").mul_(factor)
+    for _ in range(_ROUNDS if split else 0):
+        net.get_buffer("several").mul_(_factor(net, many, device))
+    return factor
+
+
+def _factor(net: nn.Module, tasks: list[Batch], device: str) -> float:
+    """What the spread of a net must be multiplied by on these tasks, each of the same weight."""
+    ratios, weights = [], []
     for task in tasks:
         truth, mean, std = _answers(net, task, device)
         ratios.append(((truth - mean).abs() / std.clamp_min(1e-9)).cpu().numpy())
-    factor = float(np.quantile(np.concatenate(ratios), 0.9) / stats.norm.ppf(0.95))
-    temperature = net.get_buffer("temperature")
-    temperature.mul_(factor)
-    return factor
+        weights.append(np.full(truth.numel(), 1 / max(1, truth.numel())))
+    ratio, weight = np.concatenate(ratios), np.concatenate(weights)
+    order = np.argsort(ratio)
+    share = np.cumsum(weight[order]) / weight.sum()
+    return float(ratio[order][np.searchsorted(share, 0.9)] / stats.norm.ppf(0.95))
