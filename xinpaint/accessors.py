@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os import PathLike
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from xinpaint.accessors_neural import Neural
 from xinpaint.accessors_time import ThroughTime, fill
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def _fillers(methods: str | Sequence[str] | Mapping[str, Filler]) -> Mapping[str
 
 @xr.register_dataset_accessor("inpaint")
 @xr.register_dataarray_accessor("inpaint")
-class Inpaint(ThroughTime):
+class Inpaint(Neural, ThroughTime):
     """Gap filling for a cube of bands.
 
     The cube is a Dataset with one variable a band and dims (time, y, x), time optional, or a
@@ -40,58 +40,6 @@ class Inpaint(ThroughTime):
 
     def __init__(self, obj: xr.Dataset | xr.DataArray) -> None:
         self._obj = obj
-
-    def convnp(
-        self,
-        *,
-        context: Literal["auto", "space", "time"] = "auto",
-        max_dates: int = 6,
-        max_days: float | None = None,
-        weights: str | PathLike[str] | None = None,
-        device: str = "auto",
-        precision: Literal["exact", "bf16", "fp16"] = "exact",
-        observed: Mask = None,
-        where: Mask = None,
-    ) -> xr.Dataset:
-        """Fill with a convolutional neural process, which also says how sure it is.
-
-        Parameters
-        ----------
-        context : {"auto", "space", "time"}
-            Whether other dates help: "auto" uses them where the cube has a time axis, "space"
-            never, "time" insists on them.
-        max_dates : int
-            How many other dates, the nearest in time.
-        max_days : float, optional
-            None of them farther away than this.
-        weights : str or path, optional
-            A name of shipped weights, or the path of a ``.safetensors`` file. The default weights
-            where not given.
-        device : {"auto", "cpu", "cuda", "cuda:N", "mps"}
-            Where the net runs; "auto" takes the fastest at hand.
-        precision : {"exact", "bf16", "fp16"}
-            "exact" is float32; the others are mixed precision, faster on most GPUs.
-        observed, where : bool DataArray or Dataset, optional
-            See the class.
-
-        Raises
-        ------
-        SchemaError, MethodError, WeightsError, DeviceError
-
-        Examples
-        --------
-        >>> ds = xr.open_zarr("cube.zarr", decode_coords="all")  # doctest: +SKIP
-        >>> ds.inpaint.convnp().to_zarr("filled.zarr")  # doctest: +SKIP
-        """
-        options = {
-            "weights": weights,
-            "device": device,
-            "precision": precision,
-            "context": context,
-            "max_dates": max_dates,
-            "max_days": max_days,
-        }
-        return fill(self._obj, "convnp", options, observed, where)
 
     def navier_stokes(
         self, *, radius: float = 5, observed: Mask = None, where: Mask = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean, stdev
@@ -41,7 +41,7 @@ def pick(rows: Iterable[Row], **wanted: str) -> list[Row]:
     return [r for r in rows if all(getattr(r, k) == v for k, v in wanted.items())]
 
 
-def mean_of(rows: list[Row], metric: str) -> float:
+def mean_of(rows: Sequence[Row], metric: str) -> float:
     """Mean over masks."""
     return fmean(getattr(r, metric) for r in rows)
 
@@ -51,41 +51,44 @@ def spread_of(values: list[float]) -> float:
     return stdev(values) if len(values) > 1 else 0.0
 
 
-def gains(rows: list[Row]) -> list[Gain]:
+def gains(rows: Sequence[Row], own: str = OWN, rivals: Iterable[str] = tuple(RIVALS)) -> list[Gain]:
     """One for each scene, mask kind and metric; the best rival is so in the mean over masks."""
+    rivals = list(rivals)
     found = []
     for scene, mask in sorted({(r.scene, r.mask) for r in rows}):
         case = pick(rows, scene=scene, mask=mask)
-        own = sorted(pick(case, method=OWN), key=lambda r: r.seed)
+        mine = sorted(pick(case, method=own), key=lambda r: r.seed)
         for metric, sign in METRICS.items():
-            scores = {m: sign * mean_of(pick(case, method=m), metric) for m in RIVALS}
+            scores = {m: sign * mean_of(pick(case, method=m), metric) for m in rivals}
             rival = max(scores, key=scores.__getitem__)
             theirs = sorted(pick(case, method=rival), key=lambda r: r.seed)
             by_mask = [
-                getattr(a, metric) - getattr(b, metric) for a, b in zip(own, theirs, strict=True)
+                getattr(a, metric) - getattr(b, metric) for a, b in zip(mine, theirs, strict=True)
             ]
             best = sign * scores[rival]
             spread = spread_of(by_mask)
-            found.append(Gain(scene, mask, metric, rival, best, mean_of(own, metric), spread))
+            found.append(Gain(scene, mask, metric, rival, best, mean_of(mine, metric), spread))
     return found
 
 
-def pooled_coverage(rows: list[Row]) -> float:
+def pooled_coverage(rows: Iterable[Row], own: str = OWN) -> float:
     """Share of all hidden pixels inside the central 90 % interval."""
-    own = pick(rows, method=OWN)
-    return sum(r.coverage * r.hidden for r in own) / sum(r.hidden for r in own)
+    mine = pick(rows, method=own)
+    return sum(r.coverage * r.hidden for r in mine) / sum(r.hidden for r in mine)
 
 
-def summary(rows: list[Row]) -> dict[str, float | str]:
+def summary(
+    rows: Sequence[Row], own: str = OWN, rivals: Iterable[str] = tuple(RIVALS)
+) -> dict[str, float | str]:
     """Mean gains, how many cases are better in PSNR and SSIM both, pooled coverage."""
-    found = gains(rows)
+    found = gains(rows, own, rivals)
     by = {m: [g.value for g in found if g.metric == m] for m in METRICS}
     both = sum(p > 0 and s > 0 for p, s in zip(by["psnr"], by["ssim"], strict=True))
     return {
         "gain_psnr": round(fmean(by["psnr"]), 3),
         "gain_ssim": round(fmean(by["ssim"]), 4),
         "better": f"{both}/{len(by['psnr'])}",
-        "coverage90": round(pooled_coverage(rows), 4),
+        "coverage90": round(pooled_coverage(rows, own), 4),
     }
 
 
@@ -114,7 +117,7 @@ def gain_table(rows: list[Row]) -> str:
                 f"{mean_of(own, 'coverage'):.1%}",
             ]
         )
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def method_table(rows: list[Row], mask: str) -> str:
@@ -131,7 +134,7 @@ def method_table(rows: list[Row], mask: str) -> str:
                 f"{mean_of(case, 'ssim'):.4f} / {mean_of(case, 'mae'):.4f}"
             )
         lines.append(cells)
-    return _markdown(lines)
+    return markdown(lines)
 
 
 def write_rows(path: Path, rows: list[Row]) -> None:
@@ -152,6 +155,13 @@ def append_log(path: Path, entry: dict[str, object]) -> list[dict[str, str]]:
         if new:
             writer.writeheader()
         writer.writerow(entry)
+    return read_log(path)
+
+
+def read_log(path: Path) -> list[dict[str, str]]:
+    """Every scoring of the OOD scenes so far."""
+    if not path.is_file():
+        return []
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -167,7 +177,7 @@ def page(rows: list[Row], log: list[dict[str, str]], about: dict[str, object]) -
         cases=len({(r.scene, r.mask) for r in rows}),
         gains=gain_table(rows),
         tables="\n\n".join(tables),
-        log=_markdown(last),
+        log=markdown(last),
     )
 
 
@@ -177,7 +187,7 @@ def _number(value: object) -> object:
     return value
 
 
-def _markdown(lines: Iterable[Iterable[object]], cell: Callable[[object], str] = str) -> str:
+def markdown(lines: Iterable[Iterable[object]], cell: Callable[[object], str] = str) -> str:
     return "\n".join("| " + " | ".join(cell(c) for c in line) + " |" for line in lines)
 
 

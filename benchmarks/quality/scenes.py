@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from xinpaint.errors import DataError
 
 #: Kind of gap -> what the report calls it.
 KINDS = {"real": "real SLC-off windows", "edge": "simulated stripes at the scan edge"}
+#: The same, of gaps that few fillers are made for.
+WIDE = {"bigger": "stripes at the scan edge, three times as high", "clouds": "cloud-like blobs"}
 #: Scenes of other places that are only ever scored, and the source of their real gaps.
 OOD = ("ood/*.tif", "masks/slc_gaps_colombia_256.npz")
 #: The scene that choices and calibration may look at, and the source of its real gaps.
@@ -80,14 +83,26 @@ def read_bank(path: Path) -> NDArray[np.bool_]:
         return np.unpackbits(file["mask"], axis=-1).astype(np.bool_)
 
 
-def cases(scenes: list[Scene], bank: NDArray[np.bool_], seeds: int) -> list[Case]:
+#: Kind of gap -> what draws it from a bank of real gaps, a shape and a seed.
+DRAW: dict[str, Callable[[NDArray[np.bool_], tuple[int, int], int], NDArray[np.bool_]]] = {
+    "real": lambda bank, shape, seed: masks.transplant(bank, shape, seed=seed),
+    "edge": lambda bank, shape, seed: masks.scan_lines(shape, seed=seed, position=1.0),
+    "bigger": lambda bank, shape, seed: masks.scan_lines(shape, seed=seed, position=1.0, width=3.0),
+    "clouds": lambda bank, shape, seed: masks.clouds(shape, seed=seed),
+}
+
+
+def cases(
+    scenes: list[Scene],
+    bank: NDArray[np.bool_],
+    seeds: int,
+    kinds: Sequence[str] = tuple(KINDS),
+) -> list[Case]:
     """Each scene under `seeds` masks of each kind; always the same ones."""
     drawn = []
     for number, scene in enumerate(scenes):
-        shape = scene.values.shape[1:]
+        shape = (scene.values.shape[1], scene.values.shape[2])
         for k in range(seeds):
             seed = 100 * number + k
-            real = masks.transplant(bank, shape, seed=seed)
-            edge = masks.scan_lines(shape, seed=seed, position=1.0)
-            drawn += [Case(scene, "real", k, real), Case(scene, "edge", k, edge)]
+            drawn += [Case(scene, kind, k, DRAW[kind](bank, shape, seed)) for kind in kinds]
     return drawn

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import xinpaint
 from benchmarks.quality.scenes import Case
@@ -50,11 +53,19 @@ class Row:
     seconds: float
 
 
-def score(case: Case, method: str, filler: Filler) -> Row:
-    """Fill a case and score the hidden pixels on values stretched to 0-1 a band.
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A filled case on values stretched to 0-1 a band, all ``[b y x]``; `std` None without one."""
 
-    A pixel without an answer gets the mean of its band's context, so that silence does not pay.
-    """
+    truth: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64] | None
+    answered: float
+    seconds: float
+
+
+def answer(case: Case, filler: Filler) -> Answer:
+    """Fill a case. A pixel without an answer gets the mean of its band's context, and std 0."""
     task = case.task
     start = time.perf_counter()
     fill = filler.fill(task)
@@ -66,6 +77,18 @@ def score(case: Case, method: str, filler: Filler) -> Row:
     mean = (fill.mean[0] - low) / width
     for band, known in enumerate(answered):
         mean[band][~known] = truth[band][context[band]].mean()
+    std = None if fill.std is None else np.nan_to_num(fill.std[0] / width)
+    return Answer(truth, mean, std, float(answered[target].mean()), seconds)
+
+
+def score(case: Case, method: str, filler: Filler) -> Row:
+    """Fill a case and score the hidden pixels; silence does not pay, see `answer`."""
+    return judge(case, method, answer(case, filler))
+
+
+def judge(case: Case, method: str, told: Answer) -> Row:
+    """Score the hidden pixels of a filled case."""
+    target, truth, mean = case.task.target[0], told.truth, told.mean
     scores = []
     for band, hidden in enumerate(target):
         image = np.where(hidden, mean[band], truth[band])
@@ -74,13 +97,12 @@ def score(case: Case, method: str, filler: Filler) -> Row:
             metrics.ssim(truth[band], image, case.scene.valid[band]),
             metrics.mae(truth[band], mean[band], hidden),
         ]
-        if fill.std is None:
+        if told.std is None:
             row += [float("nan")] * 2
         else:
-            std = np.nan_to_num(fill.std[0, band] / width[band])
             row += [
-                metrics.crps(truth[band], mean[band], std, hidden),
-                metrics.coverage(truth[band], mean[band], std, hidden),
+                metrics.crps(truth[band], mean[band], told.std[band], hidden),
+                metrics.coverage(truth[band], mean[band], told.std[band], hidden),
             ]
         scores.append(row)
     psnr, ssim, mae, crps, coverage = np.mean(scores, axis=0).tolist()
@@ -91,40 +113,47 @@ def score(case: Case, method: str, filler: Filler) -> Row:
         method=method,
         missing=float(case.gap.mean()),
         hidden=int(target.sum()),
-        answered=float(answered[target].mean()),
+        answered=told.answered,
         psnr=psnr,
         ssim=ssim,
         mae=mae,
         crps=crps,
         coverage=coverage,
-        seconds=seconds,
+        seconds=told.seconds,
     )
 
 
 class Memory:
-    """Rows of the rivals in a JSON file; forgotten when data, mask, code or libraries change."""
+    """Rows in a JSON file; forgotten when data, mask, code or libraries change."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: dict[str, dict[str, object]] = {}
+        self.rows: dict[str, dict[str, Any]] = {}
         if path.is_file():
             self.rows = json.loads(path.read_text())
 
     def score(self, case: Case, method: str) -> Row:
         """The row of a rival, from the file where it is known."""
         name, options = RIVALS[method]
-        key = _key(case, method)
-        if key not in self.rows:
-            self.rows[key] = asdict(score(case, method, METHODS[name](**options)))
+        ready = METHODS[name]
+        made = self.recall(key(case, method), lambda: score(case, method, ready(**options)))
+        return Row(**made)
+
+    def recall(self, known_as: str, make: Callable[[], Row]) -> dict[str, Any]:
+        """The fields of a row, made and written down where the file does not know it."""
+        if known_as not in self.rows:
+            self.rows[known_as] = asdict(make())
             self.path.parent.mkdir(parents=True, exist_ok=True)
             part = self.path.with_suffix(".partial")
             part.write_text(json.dumps(self.rows))
             part.replace(self.path)
-        return Row(**self.rows[key])  # type: ignore[arg-type]
+        return self.rows[known_as]
 
 
-def _key(case: Case, method: str) -> str:
-    told = hashlib.sha256(f"{case.scene.name} {case.kind} {case.seed} {method} {_code()}".encode())
+def key(case: Case, method: str, code: str = "") -> str:
+    """Hash of whatever decides a score: the case, the method, the code (that of the rivals)."""
+    code = code or _code()
+    told = hashlib.sha256(f"{case.scene.name} {case.kind} {case.seed} {method} {code}".encode())
     for part in (case.scene.values, case.scene.valid, case.gap):
         told.update(np.ascontiguousarray(part))
     return told.hexdigest()

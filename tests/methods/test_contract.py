@@ -19,9 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from tests.nets.random import NETS_IN_USE
 from xinpaint.core.dates import nearest
 from xinpaint.core.task import FILLED, OBSERVED, Fill, Task, compose
 from xinpaint.core.tiling import tiles
+from xinpaint.io.weights import filler
 from xinpaint.methods.base import Filler
 from xinpaint.methods.histogram import Histogram
 from xinpaint.methods.nspi import NSPI
@@ -29,17 +31,13 @@ from xinpaint.methods.regression import LocalRegression
 from xinpaint.methods.table import METHODS
 from xinpaint.nets.regression import LEAST
 
-NAMES = [*METHODS, "convnp"]
+NAMES = [*METHODS, *NETS_IN_USE]
 MAKE = """
 import sys
 from dask.base import tokenize
-name = sys.argv[1]
-if name == "convnp":
-    from xinpaint.io.weights import filler
-    print(tokenize(filler(name)))
-else:
-    from xinpaint.methods.table import METHODS
-    print(tokenize(METHODS[name]()))
+from xinpaint.io.weights import filler
+name, options = sys.argv[1], dict(pair.split("=") for pair in sys.argv[2:])
+print(tokenize(filler(name, **options)))
 """
 
 every_method = pytest.mark.parametrize("name", NAMES)
@@ -56,8 +54,8 @@ def make(name: str) -> Filler:
     """The method as a user gets it."""
     if name in METHODS:
         return METHODS[name]()
-    weights = pytest.importorskip("xinpaint.io.weights", exc_type=ImportError)
-    return weights.filler(name)
+    method, options = NETS_IN_USE[name]
+    return filler(method, **options())
 
 
 def image(shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -210,8 +208,10 @@ def test_deterministic_and_picklable(name: str, task: Task) -> None:
 @every_method
 def test_dask_token_is_the_same_in_another_process(name: str) -> None:
     expected = tokenize(make(name))
+    method, options = NETS_IN_USE.get(name, (name, dict))
+    words = [f"{key}={value}" for key, value in options().items()]
     run = subprocess.run(
-        [sys.executable, "-c", MAKE, name],
+        [sys.executable, "-c", MAKE, method, *words],
         env={**os.environ, "PYTHONHASHSEED": "7"},
         capture_output=True,
         text=True,

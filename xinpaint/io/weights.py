@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 #: Weights shipped with the package.
 SHIPPED = Path(__file__).parent.parent / "weights"
 #: Neural methods and the weights they use by default.
-NEURAL = {"convnp": "convnp"}
+NEURAL = {"convnp": "convnp", "unet": "unet", "partialconv": "partialconv"}
+#: Neural processes that `convnp` can be asked for by name.
+MODELS = ("convnp", "convcnp", "convlnp", "ongrid")
 #: Weights of the net that tells classes of water.
 WATER = "unet3d-water"
 #: What the card of a net says that takes whatever bands there are.
@@ -99,8 +101,7 @@ def find(weights: str | os.PathLike[str] | None = None, *, method: str = "convnp
     if not path.is_file():
         names = sorted(p.stem for p in SHIPPED.glob("*.safetensors"))
         raise WeightsError(
-            f"no weights {asked!r}: give one of the shipped {names} "
-            "or the path of a .safetensors file"
+            f"no weights {asked!r}: shipped are {names}; or give the path of a .safetensors file"
         )
     if path.suffix != ".safetensors":
         raise WeightsError(
@@ -199,17 +200,17 @@ def filler(name: str, **options: Any) -> Filler:
     Parameters
     ----------
     name : str
-        ``"convnp"`` or a classical method of :data:`xinpaint.methods.table.METHODS`.
+        One of :data:`NEURAL` or of :data:`xinpaint.methods.table.METHODS`.
     **options
         The method's own; for neural methods ``weights``, ``device``, ``precision``, ``context``,
-        ``max_dates`` and ``max_days``.
+        ``max_dates``, ``max_days``, ``seed`` and ``draw``, for ``"convnp"`` also ``model``.
 
     Raises
     ------
     MethodError
         If the method or an option is unknown.
     WeightsError
-        If the weights are missing or damaged.
+        If the weights are missing, damaged or of another net.
     """
     known = sorted([*METHODS, *NEURAL])
     if name not in known:
@@ -218,15 +219,13 @@ def filler(name: str, **options: Any) -> Filler:
         if name in NEURAL:
             from xinpaint.methods.neural import NeuralFiller
 
-            source = find(options.pop("weights", None), method=name)
-            if card(source.path)["net"] in CLASSIFIERS:
-                raise WeightsError(f"{source.path} tells classes of water and fills nothing")
+            model = options.pop("model", None) if name == "convnp" else name
+            source = _source(name, model, options.pop("weights", None))
             options["context"] = _context(source, options.get("context", "auto"))
             if options.get("draw") is not None and card(source.path)["net"] not in LATENT:
                 raise WeightsError(f"{source.path} draws no samples: use weights of a ConvLNP")
             return NeuralFiller(source, **options)
-        ready: Filler = METHODS[name](**options)
-        return ready
+        return METHODS[name](**options)
     except TypeError as error:
         said = str(error).replace("got an unexpected keyword argument", "there is no option")
         said = re.sub(r"^\w+\.__init__\(\) ", "", said)
@@ -250,6 +249,19 @@ def classifier(weights: str | os.PathLike[str] | None = None, device: str = "aut
             f"of {sorted(CLASSIFIERS)}"
         )
     return UNet3DClassifier(source, device)
+
+
+def _source(name: str, model: str | None, weights: str | os.PathLike[str] | None) -> Weights:
+    """Weights that fill and, where a net was asked for, are of that net."""
+    if name == "convnp" and model is not None and model not in MODELS:
+        raise MethodError(f"model = {model!r}: use one of {list(MODELS)}")
+    source = find(model if weights is None else weights, method=name)
+    net = card(source.path)["net"]
+    if net in CLASSIFIERS:
+        raise WeightsError(f"{source.path} tells classes of water and fills nothing")
+    if model is not None and net != model:
+        raise WeightsError(f"{source.path} is of the net {net!r}, not {model!r} as asked")
+    return source
 
 
 def _context(source: Weights, asked: str) -> str:

@@ -1,0 +1,1 @@
+"""Every model trained alike, and every method of space: ``python -m benchmarks.models``."""
