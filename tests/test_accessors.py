@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,10 @@ import xarray as xr
 import xinpaint
 from tests.cube.fillers import WindowMean
 from tests.cube.make import make
+from tests.nets.small import NETS_IN_USE, write
 from xinpaint.accessors import Inpaint
+from xinpaint.errors import MethodError, WeightsError
+from xinpaint.io import weights
 
 TWO_DATES = ("histogram", "nspi")
 CLASSICAL = (
@@ -25,7 +30,7 @@ CLASSICAL = (
     "harmonic",
     *TWO_DATES,
 )
-FILLING = ("convnp", *CLASSICAL)
+FILLING = (*weights.NEURAL, *CLASSICAL)
 
 
 def test_import_is_light() -> None:
@@ -80,3 +85,60 @@ def test_public_names() -> None:
     assert set(xinpaint.__all__) == set(dir(xinpaint))
     with pytest.raises(AttributeError, match="nothing"):
         _ = xinpaint.nothing
+
+
+def test_models_and_rivals_fill_and_say_what_they_are(tmp_path: Path) -> None:
+    ds = make(1, 40, 48)
+    for name, (method, options) in NETS_IN_USE.items():
+        made = getattr(ds.inpaint, method)(**options())
+        assert made.attrs["xinpaint_method"] == method
+        assert ("red_std" in made) == (name != "partialconv")
+        assert (made.red_provenance.values == 2).any()
+    other = write(tmp_path, "unet")
+    with pytest.raises(WeightsError, match=r"is of the net 'unet', not 'partialconv'"):
+        ds.inpaint.partialconv(weights=other)
+    with pytest.raises(WeightsError, match=r"is of the net 'unet', not 'convlnp'"):
+        ds.inpaint.convnp(model="convlnp", weights=other)
+    with pytest.raises(MethodError, match=r"model = 'unet': use one of .*'convlnp'"):
+        ds.inpaint.convnp(model="unet")  # type: ignore[arg-type]
+
+
+def test_a_model_whose_weights_are_not_shipped_says_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(weights, "SHIPPED", write(tmp_path, "convcnp").parent)
+    ds = make(1, 40, 48)
+    assert "red_std" in ds.inpaint.convnp(model="convcnp")
+    for ask in (partial(ds.inpaint.convnp, model="convlnp"), ds.inpaint.unet):
+        with pytest.raises(WeightsError, match=r"no weights '\w+': shipped are \['convcnp'\]"):
+            ask()
+    write(tmp_path, "unet")  # a file more in that folder, and everything turns on
+    assert "red_std" in ds.inpaint.unet()
+
+
+def test_samples_are_draws_that_no_chunk_changes() -> None:
+    ds = make(1, 150, 140, dtype="float32")
+    options = NETS_IN_USE["convlnp"][1]()
+    asked = {**options, "samples": 2, "context": "space"}
+    whole = ds.inpaint.convnp(**asked)
+    assert dict(whole.red.sizes) == {"sample": 2, **ds.red.sizes}
+    assert "red_std" not in whole
+    assert "sample" not in whole.red_provenance.dims
+    gap = (whole.red_provenance == 2).values
+    assert not np.array_equal(whole.red.values[0][gap], whole.red.values[1][gap])
+    tiled = ds.chunk({"y": 70, "x": 75}).inpaint.convnp(**asked)
+    width = float(ds.red.max() - ds.red.min())
+    xr.testing.assert_allclose(whole.red, tiled.red.compute(), rtol=0, atol=1e-4 * width)
+    other = ds.inpaint.convnp(**asked | {"seed": 1})
+    assert not np.array_equal(whole.red.values[0][gap], other.red.values[0][gap])
+
+
+@pytest.mark.parametrize("samples", [0, -1, 2.5])
+def test_a_number_of_samples_that_makes_no_sense(samples: float) -> None:
+    with pytest.raises(MethodError, match=r"samples=.*whole number of at least 1"):
+        make(1, 40, 48).inpaint.convnp(samples=samples)  # type: ignore[arg-type]
+
+
+def test_a_net_without_latents_has_no_samples() -> None:
+    with pytest.raises(WeightsError, match="draws no samples"):
+        make(1, 40, 48).inpaint.convnp(model="convcnp", samples=2)

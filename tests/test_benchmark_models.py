@@ -16,7 +16,7 @@ from benchmarks.models import claims, coherence, runs, scoring, speed, tables
 from benchmarks.models.scoring import LEVELS, OOD, VALIDATION, Row
 from benchmarks.quality import scenes
 from benchmarks.speed import scene
-from tests.nets.random import write
+from tests.nets.small import write
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from tests.nets.random import NETS_IN_USE
+from tests.nets.small import NETS_IN_USE
 from xinpaint.core.dates import nearest
 from xinpaint.core.task import FILLED, OBSERVED, Fill, Task, compose
 from xinpaint.core.tiling import tiles
