@@ -3,9 +3,11 @@ import pytest
 import rioxarray  # noqa: F401
 import xarray as xr
 
+from tests.nets.small import write
 from xinpaint import __version__
 from xinpaint.cli import main
 from xinpaint.io.tutorial import open_cube
+from xinpaint.io.weights import NEURAL, sha256
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Consolidated metadata"),
@@ -31,7 +33,7 @@ def test_version(capsys):
 def test_methods(capsys):
     assert main(["methods"]) == 0
     said = capsys.readouterr().out
-    assert all(name in said for name in ("convnp", "telea", "fillnodata", "linear_time"))
+    assert all(name in said for name in ("convnp", "unet", "partialconv", "telea", "linear_time"))
 
 
 def test_fill(store, tmp_path):
@@ -44,6 +46,18 @@ def test_fill(store, tmp_path):
     assert (after.red_provenance.values == 2).any()
     assert after.rio.crs == before.rio.crs
     assert [p.name for p in dst.parent.iterdir()] == ["filled.zarr"]
+
+
+@pytest.mark.parametrize("net", ["unet", "ongrid"])
+def test_fill_with_weights_of_a_rival_and_of_a_model(store, tmp_path, net):
+    dst, weights = tmp_path / "filled.zarr", write(tmp_path, net)
+    method = net if net in NEURAL else "convnp"
+    words = ["fill", str(store), str(dst), "--method", method, "--weights", str(weights)]
+    assert main([*words, "--device", "cpu"]) == 0
+    after = xr.open_zarr(dst, decode_coords="all")
+    assert after.attrs["xinpaint_method"] == method
+    assert after.attrs["xinpaint_weights_sha256"] == sha256(weights)
+    assert (after.red_provenance == 2).any()
 
 
 def test_fill_geotiff(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -83,7 +84,7 @@ def write(asked: argparse.Namespace, found: page.Found, drawn: list[Case], fresh
     about = {"version": xinpaint.__version__, "date": date, "sha256": own.sha256[:12]}
     page.write_rows(asked.docs / "results-models.csv", list(found.rows))
     images = asked.docs / "images"
-    pictures.reliability(found.rows, images / "models-reliability.png")
+    pictures.reliability(found.main, images / "models-reliability.png")
     shown = next(case for case in reversed(drawn) if case.kind == "real" and case.seed == 0)
     pictures.strip(shown, ready(found.runs), images / "models.png")
     (asked.docs / "results-models.md").write_text(page.page(found, about, log))
@@ -109,6 +110,8 @@ def log_runs(path: Path, found: page.Found, date: str, fresh: set[str]) -> str:
         beside = [r for r in rows if r.method in CLASSICAL and (r.scene, r.mask, r.seed) in cases]
         told = report.summary([*own, *beside], one.method, CLASSICAL)
         masks = len({seed for _, _, seed in cases})
+        if math.isnan(own[0].sharpness):  # no spread, no coverage
+            told["coverage90"] = ""
         entry = {"date": date, "weights_sha256": one.sha256[:12], "masks": masks, **told}
         entries = report.append_log(path, entry)
     if not entries:

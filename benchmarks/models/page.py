@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.models import claims, tables
 from benchmarks.models.coherence import COUNT, WHERE, Agreement
 from benchmarks.models.runs import Run
-from benchmarks.models.scoring import CLASSICAL, GAPS, HELD, OOD, SIDE, VALIDATION, Row
+from benchmarks.models.scoring import GAPS, OOD, SIDE, VALIDATION, Row
 from benchmarks.quality.report import markdown
 
 #: Fields of a row that are written; the seconds belong to the machine.
@@ -27,6 +27,12 @@ class Found:
     speed: Mapping[str, float]
     coherence: Sequence[Agreement]
     masks: int
+
+    @property
+    def main(self) -> list[Row]:
+        """The rows of classical fillers and of the runs that stand for their nets."""
+        aside = {run.method for run in self.runs if not run.main}
+        return [row for row in self.rows if row.method not in aside]
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:
@@ -54,16 +60,15 @@ def spoken(found: Found) -> str:
 
 def page(found: Found, about: Mapping[str, object], log: str) -> str:
     """Markdown; `about` holds version, date and the default's sha256, `log` the OOD runs."""
-    rows, runs = found.rows, found.runs
+    rows, runs, main = found.rows, found.runs, found.main
     asked = claims.claims(rows, runs, found.coherence)
     lines = [
-        ["", "", ""],
+        ["met", "what", "figures"],
         ["---"] * 3,
         *(["yes" if c.met else "**no**", c.text, c.figures] for c in asked),
     ]
-    main = [r for r in rows if r.method in {*CLASSICAL, *(run.method for run in runs if run.main)}]
     parts = [
-        _TOP.format(**about, masks=found.masks, side=SIDE, held=HELD),
+        _TOP.format(**about, masks=found.masks, side=SIDE),
         f"## What was asked for\n\n{markdown(lines)}",
         f"## Where a rival wins\n\n{claims.defeats(main)}",
         f"{_WINS}\n\n{claims.wins(rows, runs)}",
@@ -102,8 +107,8 @@ single scores are in `results-models.csv`. Do not edit.
 other nets. These were trained alike, by the recipes in `xinpaint/recipes/paper` (same data, same
 masks, about the same time, see [what it costs](#what-it-costs)), so compare them with one another.
 Choices and calibration looked at the validation scene only. OOD scenes, stretch and metrics are
-those of [results](results.md), with {masks} masks of each kind a scene; the validation scene
-({held}) gives windows of {side} pixels. The CRPS of a method without a spread is its MAE.
+those of [results](results.md); masks of each kind a scene: {masks}. The validation scene gives as
+many windows of {side} pixels. The CRPS of a method without a spread is its MAE.
 
 Figures are means over scenes and masks; ± is the standard deviation over masks and, in brackets,
 over training seeds, where a net has several. Seeds after the first are scored under the first OOD
@@ -118,7 +123,8 @@ right).
 ![Reliability](images/models-reliability.png)"""
 
 _COST = """Training time is processor seconds. Throughput is that of one thread on six bands of
-256 × 256 pixels, a quarter of them missing, all methods in one run."""
+256 × 256 pixels, a quarter of them missing, all methods in one run. The parameters of `convnp`
+count the part that looks at other dates."""
 
 _ABLATION = """The same net trained on one term of the loss or on both, on the cases that all were
 scored under."""
