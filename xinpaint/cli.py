@@ -191,11 +191,13 @@ def _score(args: argparse.Namespace) -> None:
 
 def _methods(args: argparse.Namespace) -> None:
     from xinpaint.accessors import Inpaint
-    from xinpaint.io.weights import NEURAL
+    from xinpaint.io.weights import NEURAL, SHIPPED
     from xinpaint.methods.table import METHODS
 
     for name in [*NEURAL, *METHODS]:
         said = (getattr(Inpaint, name).__doc__ or "").partition("\n")[0]
+        if name in NEURAL and not (SHIPPED / f"{NEURAL[name]}.safetensors").is_file():
+            said += " No weights are shipped: give your own."
         print(f"{name:14} {said}")
 
 

@@ -44,16 +44,25 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="xinpaint-weights-")
 
 
-def options(net: str) -> dict[str, str]:
-    """What a method has to be told so that it runs: nothing where its weights are shipped."""
-    if (SHIPPED / f"{net}.safetensors").is_file():
-        return {"model": net} if net in MODELS else {}
+def small(net: str) -> dict[str, str]:
+    """What a method has to be told to run on random weights of a small net."""
     path = Path(_folder().name) / f"{net}.safetensors"
     return {"weights": str(path if path.is_file() else write(path.parent, net))}
 
 
+def options(net: str) -> dict[str, str]:
+    """What a method has to be told to run: nothing, or a name, where its weights are shipped."""
+    if (SHIPPED / f"{net}.safetensors").is_file():
+        return {"model": net} if net in MODELS else {}
+    return small(net)
+
+
+def method_of(net: str) -> str:
+    """The method that a net belongs to."""
+    return net if net in NEURAL else "convnp"
+
+
 #: Name of a test -> neural method and what makes its options: each method, and each model.
 NETS_IN_USE: dict[str, tuple[str, Callable[[], dict[str, str]]]] = {
-    name: (name if name in NEURAL else "convnp", partial(options, name))
-    for name in dict.fromkeys((*NEURAL, *MODELS))
+    name: (method_of(name), partial(options, name)) for name in dict.fromkeys((*NEURAL, *MODELS))
 }
