@@ -19,6 +19,7 @@ from benchmarks.speed import scene
 from tests.nets.small import write
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
+from xinpaint.errors import DataError
 
 SIDE = 40
 METHODS = [*scoring.CLASSICAL, "convnp", "convcnp", "convlnp", "unet", "partialconv"]
@@ -141,6 +142,9 @@ def test_runs_are_told_apart_by_net_loss_and_steps(tmp_path: Path) -> None:
         ("unet, both 50", 0, False, False),
     ]
     assert math.isnan(found[0].cpu_seconds)
+    write(tmp_path / "e", "unet", steps=100, seed=3, nll=1.0, ms_ssim=0.5)
+    with pytest.raises(DataError, match=r"are both unet, seed 3"):
+        runs.read_runs([tmp_path])
 
 
 def test_calibration_of_a_filler_that_knows_its_error() -> None:

@@ -62,16 +62,16 @@ def run(
     drawn: list[tuple[str, Case]], runs: Sequence[Run], memory: Memory
 ) -> tuple[list[Row], set[str]]:
     """Every method on every case; and the hashes of weights that OOD scenes were new to."""
-    rows, fresh = [], set()
-    for number, (split, case) in enumerate(drawn, 1):
-        rows += [scoring.classical(case, method, split, memory) for method in CLASSICAL]
-        for one in runs:
+    rows = [scoring.classical(case, m, split, memory) for m in CLASSICAL for split, case in drawn]
+    fresh = set()
+    for number, one in enumerate(runs, 1):  # a net at a time: few are kept loaded
+        print(f"{number}/{len(runs)} {one.method}, seed {one.seed}", file=sys.stderr)
+        for split, case in drawn:
             if split == OOD and case.seed and not one.first:
                 continue
             if split == OOD and scoring.known_as(case, one, split) not in memory.rows:
                 fresh.add(one.sha256)
             rows.append(scoring.neural(case, one, split, memory))
-        print(f"{number}/{len(drawn)} {case.scene.name} {case.kind} {case.seed}", file=sys.stderr)
     return rows, fresh
 
 
@@ -101,9 +101,10 @@ def ready(runs: Sequence[Run]) -> dict[str, Filler]:
 def log_runs(path: Path, found: page.Found, date: str, fresh: set[str]) -> str:
     """Enter each weights file that was scored anew, as `benchmarks.quality` does; the whole log."""
     rows = [r for r in found.rows if r.split == OOD and r.mask in KINDS]
-    entries: list[dict[str, str]] = []
+    entries = report.read_log(path)
+    known = {entry["weights_sha256"] for entry in entries}  # not those of a run that was cut short
     for one in found.runs:
-        if one.sha256 not in fresh:
+        if one.sha256 not in fresh and one.sha256[:12] in known:
             continue
         own = [r for r in rows if (r.method, r.run) == (one.method, one.seed)]
         cases = {(r.scene, r.mask, r.seed) for r in own}
@@ -114,8 +115,6 @@ def log_runs(path: Path, found: page.Found, date: str, fresh: set[str]) -> str:
             told["coverage90"] = ""
         entry = {"date": date, "weights_sha256": one.sha256[:12], "masks": masks, **told}
         entries = report.append_log(path, entry)
-    if not entries:
-        entries = report.read_log(path)
     head = report.LOG_COLUMNS
     return report.markdown([head, ["---"] * len(head), *([e[c] for c in head] for e in entries)])
 

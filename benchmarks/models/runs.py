@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def read_runs(folders: Iterable[Path]) -> list[Run]:
     Raises
     ------
     DataError
-        If a folder holds none.
+        If a folder holds none, or two are of the same net, loss, steps and seed.
     WeightsError
         If one is damaged or has no card.
     """
@@ -65,7 +66,11 @@ def read_runs(folders: Iterable[Path]) -> list[Run]:
         if not paths:
             raise DataError(f"no .safetensors in {folder} or one level below: train the nets first")
         found += [read_run(path) for path in paths]
-    return _ordered([_placed(run, found) for run in found])
+    placed = _ordered([_placed(run, found) for run in found])
+    for one, two in pairwise(placed):
+        if (one.method, one.seed) == (two.method, two.seed):
+            raise DataError(f"{one.path} and {two.path} are both {one.method}, seed {one.seed}")
+    return placed
 
 
 def read_run(path: Path | None, method: str = "") -> Run:

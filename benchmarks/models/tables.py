@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 
 from benchmarks.models.coherence import LAGS, Agreement
-from benchmarks.models.runs import BOTH, OWN, Run
+from benchmarks.models.runs import OWN, Run
 from benchmarks.models.scoring import HELD, OOD, VALIDATION, Row
 from benchmarks.quality.report import markdown, pick, spread_of
 
@@ -168,7 +168,7 @@ def ablation(rows: Sequence[Row], runs: Sequence[Run]) -> str:
         told = {r.path: [w for w in rows if (w.method, w.run) == (r.method, r.seed)] for r in own}
         common = set.intersection(*({_case(w) for w in some} for some in told.values()))
         for run in own:
-            cells: list[str] = [net, _LOSSES.get(run.loss, run.loss), f"{run.steps:,}"]
+            cells: list[str] = [net, run.loss, f"{run.steps:,}"]
             for split in (VALIDATION, OOD):
                 some = [w for w in told[run.path] if w.split == split and _case(w) in common]
                 cells += [number(mean_of(some, m), METRICS[m][1]) for m in _TOLD]
@@ -178,7 +178,6 @@ def ablation(rows: Sequence[Row], runs: Sequence[Run]) -> str:
 
 
 _TOLD = ("psnr", "ssim", "crps")
-_LOSSES = {BOTH: "both"}
 
 
 def coherence(found: Sequence[Agreement]) -> str:
