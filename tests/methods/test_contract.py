@@ -355,7 +355,7 @@ def test_any_shape(name: str, shape: tuple[int, ...]) -> None:
 def test_the_order_of_bands_means_nothing(name: str, seed: int, order: list[int]) -> None:
     task = task_of((1, 4, 48, 48), seed)
     parts = (task.values, task.context, task.target)
-    other = Task(*(np.ascontiguousarray(m[:, order]) for m in parts))
+    other = Task(*(np.ascontiguousarray(m[:, order]) for m in parts), task.days, task.origin)
     one, two = make(name).fill(task), make(name).fill(other)
     std = None if one.std is None else one.std[:, order]
     width = float(np.ptp(task.values[task.context]))
