@@ -11,9 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xinpaint.core import qa
+from xinpaint.io import labels
 from xinpaint.io import reflectance as scaling
 from xinpaint.io.ee_request import Known
-from xinpaint.io.planes import Grid
+from xinpaint.io.grid import Grid
 
 _DIMS = ("time", "y", "x")
 
@@ -69,7 +70,7 @@ def labelled(
     when = np.array([stamp for _, stamp in passes], "datetime64[ms]").astype("datetime64[ns]")
     ids = [" ".join(name.rsplit("/", 1)[-1] for name in names) for names, _ in passes]
     who = scaling.sources([(about.satellite, about.sensor, name) for name in ids])
-    return xr.Dataset(made, {"time": ("time", when), **who, **grid.coords()})
+    return xr.Dataset(made, {"time": ("time", when), **who, **labels.coords(grid)})
 
 
 def _band(
