@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -311,6 +312,19 @@ def test_addresses_are_signed_when_read_and_again_when_a_token_ends(server: Serv
     with pytest.raises(DataError, match="HTTP 403") as caught:
         stale.red[0].compute(scheduler="synchronous")
     assert "sig=" not in str(caught.value)
+
+
+def sign_here(href: str) -> str:
+    return f"{href}?sig=1e9&process={os.getpid()}"
+
+
+def test_workers_sign_by_themselves(server: Server) -> None:
+    ds = opened(server, catalogue.items(server, "signed"), patch_url=sign_here, chunks=200)
+    server.asked.clear()
+    read = ds.red[0].compute(scheduler="processes", num_workers=1)
+    np.testing.assert_array_equal(read, opened(server).red[0].compute())
+    signed = {path.rpartition("process=")[2] for path in server.asked if "process=" in path}
+    assert len(signed) == 1 and str(os.getpid()) not in signed
 
 
 def test_one_day_of_the_sun_is_one_date(server: Server) -> None:

@@ -43,7 +43,7 @@ def known(collection: str) -> Known:
         sensor = landsat.sensor_of(satellite, match["kind"])
         start = "SR_B" if match["level"] == "L2" else "B"
         bands = {f"{start}{n}": name for n, name in landsat.BANDS[sensor].items()}
-        scale = {"L2": (2.75e-5, -0.2), "TOA": (1.0, 0.0)}.get(match["level"])
+        scale = {"L2": landsat.SURFACE, "TOA": (1.0, 0.0)}.get(match["level"])
         return Known(bands, scale, "QA_PIXEL", 15.0, satellite, sensor)
     if collection == "COPERNICUS/S2_SR_HARMONIZED":
         return Known(_SENTINEL, (1e-4, 0.0), "SCL", 0.0, 0, "msi")

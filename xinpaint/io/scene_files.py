@@ -21,7 +21,7 @@ from xinpaint.io.planes import DRIVERS, Plane, inspect
 Scale = tuple[float, float]
 
 #: Factor and offset that a kind of file has whatever its metadata says, and its nodata.
-_LEVEL_2 = {"sr_b": (2.75e-5, -0.2), "sr_band": (1e-4, 0.0), "toa_band": (1e-4, 0.0)}
+_LEVEL_2 = {"sr_b": landsat.SURFACE, "sr_band": (1e-4, 0.0), "toa_band": (1e-4, 0.0)}
 _NODATA = {"sr_band": -9999.0, "toa_band": -9999.0}
 _DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)-?([01]\d)-?([0-3]\d)(?:T(\d\d)-?:?(\d\d)-?:?(\d\d))?")
 
@@ -90,7 +90,7 @@ def find(
                 f"{path} is no folder, _MTL.txt, GeoTIFF or JPEG 2000; unpack archives first"
             )
     stems = {(path.parent, _stem(path)) for path in metadata}
-    jobs = [partial(_of_product, path) for path in metadata]
+    jobs: list[Callable[[], Scene]] = [partial(_of_product, path) for path in metadata]
     jobs += _of_images([p for p in images if not _belongs(p, stems)])
     scenes = [scene for job in jobs if (scene := _made(job, skip=skip)) is not None]
     if not scenes:

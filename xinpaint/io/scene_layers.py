@@ -11,6 +11,7 @@ import xarray as xr
 
 from xinpaint.core import qa
 from xinpaint.core.qa_layouts import LAYOUTS
+from xinpaint.core.sensors import family_of
 from xinpaint.errors import SchemaError
 from xinpaint.io import reflectance as scaling
 from xinpaint.io.planes import Canvas, Plane, lay
@@ -129,8 +130,5 @@ def _decoded(scene: Scene, layer: str | None, canvas: Canvas) -> tuple[Any, Any]
         nothing = da.zeros(canvas.grid.shape, chunks=chunks, dtype=np.uint16)
         return nothing, nothing.astype(bool)
     raw, failed = lay(scene.quality[layer], canvas, pad=float(qa.FILL_VALUES[layer]))
-    family = scene.sensor if scene.sensor in ("tm", "etm", "oli") else None
-    decoded = raw.map_blocks(
-        qa.decode, layer, family=family, dtype=np.uint16, meta=np.empty((0, 0), np.uint16)
-    )
-    return decoded, failed
+    options = {"dtype": np.uint16, "meta": np.empty((0, 0), np.uint16)}
+    return raw.map_blocks(qa.decode, layer, family=family_of(scene.sensor), **options), failed
