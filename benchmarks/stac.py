@@ -1,7 +1,7 @@
 """What `open_stac` costs over bare odc-stac: building the lazy cube, and computing it.
 
-``python -m benchmarks.stac`` makes files, serves them on loopback and prints two lines. The server
-runs in the same process, so its processor time is in every column.
+``python -m benchmarks.stac`` makes files, serves them on loopback and prints three lines. The
+server runs in the same process, so its processor time is in every column.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import numpy as np
 
 import xinpaint
 from tests.io import catalogue
+from xinpaint.io.grid import Grid, reproject
+from xinpaint.io.warp import places
 
 SIDE = 2048
 BANDS = ("red", "nir08")
@@ -67,8 +69,18 @@ def main() -> None:
         f"lazy build, 500 items of 7,800 x 7,800, 2 bands and QA: {least(build)[0]:.2f} s "
         f"({least(build)[1]:.2f} s of processor)"
     )
+    positions()
     with tempfile.TemporaryDirectory() as name:
         compare(Path(name), asked.dates, asked.times)
+
+
+def positions() -> None:
+    """Print what it takes to work out which pixel lands where in another UTM zone."""
+    own = Grid("EPSG:32618", 500_085.0, 4_400_115.0, (30.0, 30.0), (1024, 1024))
+    left, _, _, top = reproject(own.bounds, own.crs, "EPSG:32617")
+    grid = Grid("EPSG:32617", left, top, own.step, own.shape)
+    found = seconds(lambda: places.__wrapped__(own, grid), 3)
+    print(f"positions of 1024 x 1024 pixels in another UTM zone: {least(found)[1]:.2f} s")
 
 
 def compare(folder: Path, dates: int, times: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -36,8 +37,8 @@ def write(path: Path, values: np.ndarray, nodata: float, **more: Any) -> None:
         out.write(values, 1)
 
 
-def write_scene(folder: Path, name: str, seed: int) -> None:
-    """Bands of noise (it does not compress), stripes of nodata, a cloud, a swath edge."""
+def write_scene(folder: Path, name: str, seed: int, *, smooth: bool = False) -> None:
+    """Bands of noise (it does not compress) or fields, stripes of nodata, a cloud, a swath edge."""
     rng = np.random.default_rng(seed)
     gap = (np.arange(SIDE)[:, None] + np.arange(SIDE) // 6 + 9 * seed) % 33 < 8
     gap = gap | (np.arange(SIDE) < 12 + seed)
@@ -46,8 +47,17 @@ def write_scene(folder: Path, name: str, seed: int) -> None:
     quality[gap] = 1
     for band in BANDS:
         values = rng.integers(7300, 30000, (SIDE, SIDE), dtype=np.uint16)
+        if smooth:
+            values = fields((SIDE, SIDE), BANDS.index(band), seed)
         write(folder / f"{name}_{band}.tif", np.where(gap, 0, values).astype(np.uint16), 0)
     write(folder / f"{name}_qa_pixel.tif", quality, 1)
+
+
+def fields(shape: tuple[int, int], band: int, date: int) -> np.ndarray:
+    """Stored numbers of smooth land that changes a little from date to date."""
+    row, col = np.indices(shape) / 23.0
+    wave = np.sin(row + band) * np.cos(col + 0.3 * row) + 0.3 * np.sin(3 * col + band)
+    return (11_000 + 1_500 * band + 400 * date + 1_800 * wave).astype(np.uint16)
 
 
 def item(name: str, day: str, base: str, *, collection: str = "landsat-c2-l2") -> dict[str, Any]:
@@ -137,6 +147,27 @@ class Server:
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
         self.url = f"http://{self.host}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def api(self, found: list[dict[str, Any]], links: list[dict[str, Any]] | None = None) -> str:
+        """Answer as a STAC API that finds these items whatever is asked; its address."""
+        mine = [
+            {"rel": rel, "href": f"{self.url}/{path}", "type": kind, "method": method}
+            for rel, path, kind, method in (
+                ("self", "api", "application/json", "GET"),
+                ("root", "api", "application/json", "GET"),
+                ("search", "search", "application/geo+json", "GET"),
+                ("search", "search", "application/geo+json", "POST"),
+            )
+        ]
+        landing = {
+            "type": "Catalog", "id": "made", "stac_version": "1.0.0", "description": "made",
+            "conformsTo": ["https://api.stacspec.org/v1.0.0/core",
+                           "https://api.stacspec.org/v1.0.0/item-search"],
+            "links": mine,
+        }  # fmt: skip
+        page = {"type": "FeatureCollection", "features": found, "links": links or []}
+        self.pages = {"/api": (200, json.dumps(landing)), "/search": (200, json.dumps(page))}
+        return f"{self.url}/api"
 
     def close(self) -> None:
         self._server.shutdown()

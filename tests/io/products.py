@@ -82,6 +82,7 @@ def product(
     row: int = 59,
     x: int = 500_000,
     seed: int = 0,
+    smooth: bool = False,
 ) -> tuple[Path, dict[str, NDArray]]:
     """Write a product; its folder, and every layer's numbers by name (``qa_pixel`` among them).
 
@@ -96,6 +97,9 @@ def product(
     layers: dict[str, NDArray] = {}
     for common, number in BANDS.items():
         values = rng.integers(low, high, shape).astype(dtype)
+        if smooth:  # land of two fields
+            wave = np.sin(np.indices(shape).sum(0) / 9 + number + seed) + 1.2
+            values = (low + wave / 2.2 * (high - low) * 0.8).astype(dtype)
         values[10:14] = 0
         layers[common] = values
         ending = f"SR_B{number}" if level.startswith("L2") else f"B{number}"

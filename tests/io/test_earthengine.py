@@ -166,16 +166,15 @@ def test_to_zarr_and_back(server, tmp_path):
 
 def test_the_grid_is_landsats_own():
     grid = fit((36.7, -1.4, 36.9, -1.2), 30, None, 15)
-    t = grid.transform
-    assert grid.crs is not None and grid.crs.to_epsg() == 32637  # north, south of the equator too
-    assert (t.c % 30, t.f % 30, t.a, t.e) == (15, 15, 30, -30)
-    assert t.f < 0
+    assert grid.crs == "EPSG:32637"  # north, south of the equator too
+    assert (grid.left % 30, grid.top % 30, grid.step) == (15, 15, (30, 30))
+    assert grid.top < 0
     import pyproj
 
     to = pyproj.Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
     left, bottom, right, top = to.transform_bounds(36.7, -1.4, 36.9, -1.2)
-    assert t.c <= left < t.c + 30 and t.f - 30 < top <= t.f
-    assert right <= t.c + 30 * grid.width and bottom >= t.f - 30 * grid.height
+    assert grid.left <= left < grid.left + 30 and grid.top - 30 < top <= grid.top
+    assert right <= grid.bounds[2] and bottom >= grid.bounds[1]
 
 
 def test_dates():

@@ -12,6 +12,7 @@ import xarray as xr
 
 import xinpaint
 from tests.io.products import ADD, CLOUD, MULT, SUN, bomb, product, write_tiff
+from xinpaint.core.task import READ_FAILED
 from xinpaint.errors import DataError, RefusedError, SchemaError
 
 pytestmark = pytest.mark.filterwarnings(
@@ -178,6 +179,60 @@ def test_a_damaged_file_is_an_error_and_no_gap(tmp_path):
     with pytest.raises(DataError, match="SR_B3") as caught:
         xinpaint.open_scenes(home).compute()
     assert "fetch it again" in str(caught.value) or "does not open" in str(caught.value)
+
+
+def damaged(tmp_path, ending, keep=0.5):
+    """Two dates; of the second one file is cut short."""
+    product(tmp_path)
+    home, _ = product(tmp_path, day="2005-01-20", seed=1)
+    (path,) = home.glob(f"*_{ending}.TIF")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * keep)])
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:chunks of", "ignore:.* it is cut short or damaged")
+@pytest.mark.parametrize("ending", ["SR_B3", "QA_PIXEL"])
+def test_a_damaged_file_is_marked_and_never_filled(tmp_path, ending):
+    whole = xinpaint.open_scenes(product(tmp_path / "whole", day="2005-01-20", seed=1)[0])
+    damaged(tmp_path / "bad", ending)
+    with pytest.warns(UserWarning, match=f"{ending}.*cut short or damaged"):
+        ds = xinpaint.open_scenes(tmp_path / "bad", on_read_error="mark", chunk=16).load()
+    bits = dict(zip(ds.read_failed.flag_meanings.split(), ds.read_failed.flag_masks, strict=True))
+    failed = (ds.read_failed & bits["red"]).values != 0
+    assert failed[1].any() and not failed[1].all() and not failed[0].any()
+    assert ((ds.read_failed & bits["blue"]).values != 0)[1].any() == (ending == "QA_PIXEL")
+    np.testing.assert_array_equal(ds.red.values[1][~failed[1]], whole.red.values[0][~failed[1]])
+    filled = ds.inpaint.linear_time()
+    assert (filled.red_provenance.values[failed] == READ_FAILED).all()
+    assert not (filled.red_provenance.values[~failed] == READ_FAILED).any()
+    if ending == "SR_B3":
+        assert np.isnan(filled.red.values[failed]).all()
+        assert (filled.blue_provenance.values != READ_FAILED).all()
+
+
+def test_a_date_that_does_not_open_is_left_out(tmp_path):
+    path = damaged(tmp_path, "SR_B3", keep=0.01)
+    for policy in ("raise", "mark"):
+        with pytest.raises(DataError, match=r"SR_B3\.TIF does not open"):
+            xinpaint.open_scenes(tmp_path, on_read_error=policy)
+    with pytest.warns(UserWarning, match=r"a date is left out: .*SR_B3\.TIF does not open"):
+        ds = xinpaint.open_scenes(tmp_path, on_read_error="skip_date")
+    assert ds.sizes["time"] == 1 and not ds.read_failed.values.any()
+    assert path.parent.name not in str(ds.item.values)
+    damaged(tmp_path / "late", "SR_B3")
+    with pytest.warns(UserWarning, match="cut short or damaged"):
+        late = xinpaint.open_scenes(tmp_path / "late", on_read_error="skip_date").load()
+    assert set(np.unique(late.read_failed[1])) == {2 ** len(SIX) - 1}  # one chunk, all bands
+
+
+def test_what_a_policy_does_not_suit_is_said(tmp_path):
+    home, _ = product(tmp_path)
+    with pytest.raises(SchemaError, match="on_read_error='skip'; wanted one of raise, mark"):
+        xinpaint.open_scenes(home, on_read_error="skip")
+    xinpaint.open_scenes(home, bands=["red"]).to_zarr(tmp_path / "cube.zarr")
+    with pytest.raises(SchemaError, match=r"'mark' for cube\.zarr; a Zarr store or NetCDF"):
+        xinpaint.open_scenes(tmp_path / "cube.zarr", on_read_error="mark")
 
 
 def test_a_vrt_called_tif_is_refused(tmp_path):

@@ -172,53 +172,32 @@ def test_a_shape_of_a_billion_pixels_is_refused(server: Server) -> None:
     assert not server.asked
 
 
-def landing(server: Server, extra: dict[str, Any] | None = None) -> str:
-    """A made-up API's landing page."""
-    import json
-
-    links = [{"rel": rel, "href": f"{server.url}/{path}", "type": "application/json"}
-             for rel, path in (("self", "api"), ("root", "api"))]  # fmt: skip
-    links += [{"rel": "search", "href": f"{server.url}/search", "type": "application/geo+json",
-               "method": method} for method in ("GET", "POST")]  # fmt: skip
-    page = {
-        "type": "Catalog", "id": "made", "stac_version": "1.0.0", "description": "made",
-        "conformsTo": ["https://api.stacspec.org/v1.0.0/core",
-                       "https://api.stacspec.org/v1.0.0/item-search"],
-        "links": links, **(extra or {}),
-    }  # fmt: skip
-    return json.dumps(page)
-
-
 def test_pages_that_run_in_a_circle_end(server: Server) -> None:
-    import json
-
     following = {"rel": "next", "href": f"{server.url}/search", "method": "GET"}
-    page = {"type": "FeatureCollection", "features": catalogue.items(server), "links": [following]}
-    server.pages = {"/api": (200, landing(server)), "/search": (200, json.dumps(page))}
+    api = server.api(catalogue.items(server), [following])
     server.asked.clear()
     with pytest.raises(DataError, match="next-page links run in a circle"):
-        xinpaint.open_stac(f"{server.url}/api", bands=["red"])
+        xinpaint.open_stac(api, bands=["red"])
     assert len(server.asked) < 6
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1:9/x", "file:///etc/passwd", "/etc/passwd"])
 def test_a_next_page_elsewhere_is_refused(server: Server, target: str) -> None:
-    import json
-
     following = {"rel": "next", "href": target, "method": "GET"}
-    page = {"type": "FeatureCollection", "features": catalogue.items(server), "links": [following]}
-    server.pages = {"/api": (200, landing(server)), "/search": (200, json.dumps(page))}
+    api = server.api(catalogue.items(server), [following])
     with pytest.raises(RefusedError, match=r"private or loopback|is not a http"):
-        xinpaint.open_stac(f"{server.url}/api", bands=["red"])
+        xinpaint.open_stac(api, bands=["red"])
 
 
 def test_what_is_no_json_is_named(server: Server) -> None:
-    server.pages = {"/api": (200, "{not json"), "/bad": (200, landing(server))}
+    api = server.api([])
+    good = server.pages["/api"]
+    server.pages["/api"] = (200, "{not json")
     with pytest.raises(DataError, match="did not answer as a STAC API: invalid JSON"):
-        xinpaint.open_stac(f"{server.url}/api", bands=["red"])
-    server.pages["/search"] = (200, "<html>")
+        xinpaint.open_stac(api, bands=["red"])
+    server.pages |= {"/api": good, "/search": (200, "<html>")}
     with pytest.raises(DataError, match="did not answer as a STAC API"):
-        xinpaint.open_stac(f"{server.url}/bad", bands=["red"])
+        xinpaint.open_stac(api, bands=["red"])
 
 
 def test_addresses_lose_what_is_secret() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,15 +74,60 @@ def test_engines_agree_bit_for_bit(server: Server, scale: bool, where: str) -> N
         assert (np.mod(ours.x, 30) == 0).all() and ours.sizes["x"] < catalogue.SIDE
 
 
-def test_engines_all_but_agree_in_another_crs(server: Server) -> None:
+OTHER_GRIDS: dict[str, dict[str, Any]] = {
+    "zone": {"crs": "EPSG:32617"},
+    "degrees": {"crs": "EPSG:4326", "resolution": 0.0004},
+    "coarse": {"crs": "EPSG:32617", "resolution": 300.0},
+    "between": {"resolution": 47.0},
+}
+
+
+@pytest.mark.parametrize("grid", OTHER_GRIDS)
+def test_engines_and_chunks_agree_on_other_grids(
+    server: Server, grid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = {"resolution": 30.0, "scale": False, **OTHER_GRIDS[grid]}
     ours, theirs = (
-        opened(server, scale=False, engine=engine, crs="EPSG:32617", resolution=40.0).compute()
+        opened(server, **how, engine=engine).compute() for engine in ("odc-stac", "stackstac")
+    )
+    xr.testing.assert_identical(ours, theirs)
+    whole = opened(server, **how, quality=None, chunks=1000).compute()
+    xr.testing.assert_identical(whole, ours.drop_vars(["observed", "qa"]))
+    np.testing.assert_array_equal(whole.red[0], by_hand(whole, stored(server, "red")))
+    assert float((whole.red > 0).mean()) > 0.3
+    monkeypatch.setattr("xinpaint.io.warp.MOST", 500)
+    xr.testing.assert_identical(whole, opened(server, **how, quality=None).compute())
+
+
+def by_hand(ds: xr.Dataset, values: np.ndarray) -> np.ndarray:
+    """The file's pixel under each pixel's middle."""
+    from pyproj import Transformer
+
+    into = Transformer.from_crs(ds.rio.crs.to_wkt(), catalogue.CRS, always_xy=True)
+    x, y = into.transform(*np.meshgrid(ds.x, ds.y))
+    col = np.floor((x - catalogue.LEFT) / catalogue.STEP).astype(int)
+    row = np.floor((catalogue.TOP - y) / catalogue.STEP).astype(int)
+    out = np.zeros(x.shape, values.dtype)
+    inside = (np.minimum(row, col) >= 0) & (np.maximum(row, col) < catalogue.SIDE)
+    out[inside] = values[row[inside], col[inside]]
+    return out
+
+
+def test_pixels_half_a_pixel_off_have_one_answer(server: Server) -> None:
+    values = np.arange(1600, dtype=np.uint16).reshape(40, 40) + 1
+    catalogue.write(server.folder / "half_red.tif", values, 0, left=catalogue.LEFT + 15)
+    item = catalogue.item("half", "2005-03-01", f"{server.url}/ok")
+    item["properties"]["proj:shape"] = [40, 40]
+    item["properties"]["proj:transform"][2] += 15
+    items = [*catalogue.items(server)[:1], item]
+    how = {"bands": ["red"], "quality": None, "scale": False}
+    ours, theirs = (
+        opened(server, items, engine=engine, **how).compute()
         for engine in ("odc-stac", "stackstac")
     )
-    xr.testing.assert_identical(ours.coords.to_dataset(), theirs.coords.to_dataset())
-    # GDAL works out positions to an eighth of a pixel, in other pieces for each: ties may differ
-    assert float((ours.red != theirs.red).mean()) < 1e-3
-    assert float((ours.red > 0).mean()) > 0.3
+    xr.testing.assert_identical(ours, theirs)
+    # a middle on the border of two pixels belongs to the right one and the lower one
+    np.testing.assert_array_equal(ours.red[1, :40, :40], values)
 
 
 @pytest.mark.filterwarnings("ignore:The 'shapely.ops:DeprecationWarning")
@@ -266,6 +312,19 @@ def test_addresses_are_signed_when_read_and_again_when_a_token_ends(server: Serv
     with pytest.raises(DataError, match="HTTP 403") as caught:
         stale.red[0].compute(scheduler="synchronous")
     assert "sig=" not in str(caught.value)
+
+
+def sign_here(href: str) -> str:
+    return f"{href}?sig=1e9&process={os.getpid()}"
+
+
+def test_workers_sign_by_themselves(server: Server) -> None:
+    ds = opened(server, catalogue.items(server, "signed"), patch_url=sign_here, chunks=200)
+    server.asked.clear()
+    read = ds.red[0].compute(scheduler="processes", num_workers=1)
+    np.testing.assert_array_equal(read, opened(server).red[0].compute())
+    signed = {path.rpartition("process=")[2] for path in server.asked if "process=" in path}
+    assert len(signed) == 1 and str(os.getpid()) not in signed
 
 
 def test_one_day_of_the_sun_is_one_date(server: Server) -> None:

@@ -69,6 +69,11 @@ def test_a_search_becomes_a_cube_and_is_filled(api: str, files: catalogue.Server
     xr.testing.assert_identical(
         ds.compute(), opened(api, files, bbox=box, datetime="2005", engine="stackstac").compute()
     )
+    other = {"bbox": box, "datetime": "2005", "crs": "EPSG:32617", "resolution": 30.0}
+    xr.testing.assert_identical(
+        opened(api, files, **other).compute(),
+        opened(api, files, **other, engine="stackstac").compute(),
+    )
     from_items = xinpaint.open_stac(
         catalogue.items(files), bands=["red", "nir08"], bbox=box, allow_hosts=[files.host]
     )

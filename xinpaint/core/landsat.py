@@ -22,6 +22,9 @@ BANDS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 BANDS["etm"] = BANDS["tm"]
 
+#: Factor and offset of Collection 2's surface reflectance.
+SURFACE = (2.75e-5, -0.2)
+
 #: Names that others give these bands -> common name.
 SYNONYMS = {
     "nir": "nir08", "swir1": "swir16", "swir_1": "swir16", "swir2": "swir22", "swir_2": "swir22",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
+from xinpaint.core import landsat
 from xinpaint.core.qa import Family
 
 
@@ -24,7 +25,7 @@ class Product:
 
 
 _PRODUCTS = (
-    (r"landsat.*c2.*l2|landsat-c2l2-sr|l[a-z]0\dc02.*l2", Product(2.75e-5, -0.2, 0)),
+    (r"landsat.*c2.*l2|landsat-c2l2-sr|l[a-z]0\dc02.*l2", Product(*landsat.SURFACE, 0)),
     (r"sentinel-?2.*l2a|s2_l2a", Product(1e-4, 0.0, 0)),
     (r"hls", Product(1e-4, 0.0, -9999)),
     (r"ga_(ls|s2)", Product(1e-4, 0.0, -999)),
@@ -33,12 +34,11 @@ _PRODUCTS = (
 #: Quality assets in the order they are looked for, in any case.
 QUALITY = ("qa_pixel", "pixel_qa", "bqa", "oa_fmask", "cfmask", "fmask", "scl")
 
-_SENSORS: tuple[tuple[str, str, Family], ...] = (
-    (r"landsat-?_?[45]$|l[t]0?[45]", "TM", "tm"),
-    (r"landsat-?_?7$|le0?7", "ETM+", "etm"),
-    (r"landsat-?_?[89]$|l[co]0?[89]", "OLI", "oli"),
-    (r"sentinel-?2", "MSI", "msi"),
-)
+#: Imagers by their keys in `xinpaint.core.landsat.BANDS`, and Sentinel-2's.
+IMAGERS = {
+    "mss-early": "MSS", "mss": "MSS", "tm": "TM", "etm": "ETM+", "oli": "OLI", "msi": "MSI",
+}  # fmt: skip
+_LANDSAT = re.compile(r"l(?:andsat[-_]?|[a-z])0?([1-9])(?!\d)")
 
 
 def product_of(collection: str, properties: Mapping[str, Any]) -> Product | None:
@@ -76,10 +76,25 @@ def sensor_of(platform: str) -> tuple[str, Family | None]:
     >>> sensor_of("landsat-7"), sensor_of("Sentinel-2A")
     (('ETM+', 'etm'), ('MSI', 'msi'))
     """
-    for pattern, name, family in _SENSORS:
-        if re.match(pattern, platform.lower()):
-            return name, family
-    return "", None
+    name = platform.lower()
+    if found := _LANDSAT.match(name):
+        key = landsat.sensor_of(int(found[1]))
+    elif re.match(r"sentinel-?2", name):
+        key = "msi"
+    else:
+        return "", None
+    return IMAGERS[key], family_of(key)
+
+
+def family_of(key: str) -> Family | None:
+    """What `xinpaint.core.qa` calls a sensor whose quality layers have bits of their own.
+
+    Parameters
+    ----------
+    key : str
+        Of `IMAGERS`.
+    """
+    return next((family for family in get_args(Family) if family == key), None)
 
 
 def quality_layout(collection: str, asset: str) -> str | None:

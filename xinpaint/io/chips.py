@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from rasterio.transform import Affine
 from xinpaint.errors import DataError
 from xinpaint.io import earthengine
 from xinpaint.io.ee_request import fit, known
-from xinpaint.io.planes import Grid
+from xinpaint.io.grid import Grid
 
 #: Side of a chip in pixels, and of a pixel in metres.
 SIDE, PIXEL = 256, 30.0
@@ -99,9 +98,8 @@ def around(point: tuple[float, float], corner: float) -> Grid:
     """The grid of a chip with a point in its middle, aligned with Landsat's pixels."""
     longitude, latitude = point
     seed = fit((longitude, latitude, longitude + 1e-6, latitude + 1e-6), PIXEL, None, corner)
-    t, half = seed.transform, SIDE // 2 * PIXEL
-    moved = Affine(t.a, t.b, t.c - half, t.d, t.e, t.f + half)
-    return replace(seed, transform=moved, height=SIDE, width=SIDE)
+    start = -(SIDE // 2)
+    return seed.part(slice(start, start + SIDE), slice(start, start + SIDE))
 
 
 def _write(path: Path, values: NDArray[np.generic], grid: Grid) -> None:
@@ -109,7 +107,7 @@ def _write(path: Path, values: NDArray[np.generic], grid: Grid) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.partial")
     with rasterio.open(
         part, "w", driver="GTiff", width=SIDE, height=SIDE, count=len(values), dtype=dtype,
-        nodata=0, crs=grid.crs, transform=grid.transform, compress="deflate", tiled=True,
+        nodata=0, crs=grid.crs, transform=Affine(*grid.transform), compress="deflate", tiled=True,
     ) as file:  # fmt: skip
         file.write(values.astype(dtype))
         file.descriptions = _RGB

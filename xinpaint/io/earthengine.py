@@ -23,7 +23,7 @@ from xinpaint.core import qa
 from xinpaint.errors import DataError
 from xinpaint.io.ee_labels import labelled
 from xinpaint.io.ee_request import bounds, choose, fit, interval, known
-from xinpaint.io.planes import Grid
+from xinpaint.io.grid import Grid
 
 #: Bytes of one answer, at most: Earth Engine refuses more.
 REQUEST_LIMIT = 48 * 2**20
@@ -178,15 +178,15 @@ def _ask(value: Any) -> Any:
 
 def _lazily(picked: Any, grid: Grid) -> xr.Dataset:
     """What xee makes of a collection on a grid: float32, NaN where masked; nothing is read."""
-    side = min(_SIDE, max(grid.height, grid.width))
-    dates = max(1, min(32, _PIXELS // (min(side, grid.height) * min(side, grid.width))))
-    t = grid.transform
+    rows, cols = grid.shape
+    side = min(_SIDE, max(rows, cols))
+    dates = max(1, min(32, _PIXELS // (min(side, rows) * min(side, cols))))
     try:
         store = _Store(
             picked,
-            crs=grid.crs.to_string() if grid.crs is not None else "",
-            crs_transform=(t.a, t.b, t.c, t.d, t.e, t.f),
-            shape_2d=(grid.width, grid.height),
+            crs=grid.crs,
+            crs_transform=grid.transform,
+            shape_2d=(cols, rows),
             chunks={"index": dates, "width": side, "height": side},
             request_byte_limit=REQUEST_LIMIT,
             ee_init_if_necessary=True,
@@ -259,17 +259,16 @@ def clearest(collection: str, point: tuple[float, float], datetime: str) -> str 
 
 def numbers(image: str, own: Sequence[str], grid: Grid) -> NDArray[Any]:
     """Bands of one image on a grid as stored, ``[b y x]``, 0 where masked."""
-    t = grid.transform
     keys = ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY")
-    affine = dict(zip(keys, (t.a, t.b, t.c, t.d, t.e, t.f), strict=True))
+    affine = dict(zip(keys, grid.transform, strict=True))
     answer = _Pixels()[
         {
             "expression": ee.Image(image).select([*own]).unmask(0, False),
             "fileFormat": "NUMPY_NDARRAY",
             "grid": {
-                "dimensions": {"width": grid.width, "height": grid.height},
+                "dimensions": {"width": grid.shape[1], "height": grid.shape[0]},
                 "affineTransform": affine,
-                "crsCode": grid.crs.to_string() if grid.crs is not None else "",
+                "crsCode": grid.crs,
             },
         }
     ]

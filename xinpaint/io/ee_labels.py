@@ -11,9 +11,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xinpaint.core import qa
+from xinpaint.core.sensors import family_of
+from xinpaint.io import labels
 from xinpaint.io import reflectance as scaling
 from xinpaint.io.ee_request import Known
-from xinpaint.io.planes import Grid
+from xinpaint.io.grid import Grid
 
 _DIMS = ("time", "y", "x")
 
@@ -58,10 +60,8 @@ def labelled(
         layout = about.quality.lower()
         fill = qa.FILL_VALUES[layout]
         layer = _whole(raw[about.quality].data, fill, np.uint16, layout).data
-        family = about.sensor if about.sensor in ("tm", "etm", "oli", "msi") else None
-        flags = layer.map_blocks(
-            qa.decode, layout, family=family, dtype=np.uint16, meta=np.empty((0, 0, 0), np.uint16)
-        )
+        options = {"dtype": np.uint16, "meta": np.empty((0, 0, 0), np.uint16)}
+        flags = layer.map_blocks(qa.decode, layout, family=family_of(about.sensor), **options)
         made["observed"] = scaling.observed(flags, mask=mask, dilate=0)
         made["qa"] = xr.Variable(_DIMS, flags, qa.attributes())
     for variable in made.values():
@@ -69,7 +69,7 @@ def labelled(
     when = np.array([stamp for _, stamp in passes], "datetime64[ms]").astype("datetime64[ns]")
     ids = [" ".join(name.rsplit("/", 1)[-1] for name in names) for names, _ in passes]
     who = scaling.sources([(about.satellite, about.sensor, name) for name in ids])
-    return xr.Dataset(made, {"time": ("time", when), **who, **grid.coords()})
+    return xr.Dataset(made, {"time": ("time", when), **who, **labels.coords(grid)})
 
 
 def _band(

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 from rasterio.crs import CRS
-from rasterio.transform import Affine
 
 from xinpaint.core import landsat
 from xinpaint.errors import SchemaError
-from xinpaint.io.planes import Grid
+from xinpaint.io.grid import Grid
 from xinpaint.io.reflectance import Scale
 
 _LANDSAT = re.compile(
@@ -44,7 +43,7 @@ def known(collection: str) -> Known:
         sensor = landsat.sensor_of(satellite, match["kind"])
         start = "SR_B" if match["level"] == "L2" else "B"
         bands = {f"{start}{n}": name for n, name in landsat.BANDS[sensor].items()}
-        scale = {"L2": (2.75e-5, -0.2), "TOA": (1.0, 0.0)}.get(match["level"])
+        scale = {"L2": landsat.SURFACE, "TOA": (1.0, 0.0)}.get(match["level"])
         return Known(bands, scale, "QA_PIXEL", 15.0, satellite, sensor)
     if collection == "COPERNICUS/S2_SR_HARMONIZED":
         return Known(_SENTINEL, (1e-4, 0.0), "SCL", 0.0, 0, "msi")
@@ -112,9 +111,9 @@ def fit(
     shift = corner % scale if system.is_projected else 0.0
     first = np.floor((np.array([left, bottom]) - shift) / scale) * scale + shift
     last = np.ceil((np.array([right, top]) - shift) / scale) * scale + shift
-    width, height = np.rint((last - first) / scale).astype(int)
-    transform = Affine(scale, 0.0, float(first[0]), 0.0, -scale, float(last[1]))
-    return Grid(system, transform, int(height), int(width))
+    width, height = (int(n) for n in np.rint((last - first) / scale))
+    name = str(system.to_string())
+    return Grid(name, float(first[0]), float(last[1]), (scale, scale), (height, width))
 
 
 def interval(text: str) -> tuple[str, str]:

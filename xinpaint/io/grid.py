@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from xinpaint.errors import DataError
 
 Bounds = tuple[float, float, float, float]
+#: How far two files' pixels may lie apart on what counts as one grid, in pixels.
+TOLERANCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,11 @@ class Grid:
     Parameters
     ----------
     crs : str
-        Such as ``EPSG:32636``, or WKT.
+        Such as ``EPSG:32636``, or WKT; empty where it is not known.
     left, top : float
         Outer corner of the first pixel, in the CRS's unit.
     step : (float, float)
-        Width and height of a pixel, both positive; rows run down.
+        Width and height of a pixel; the height is negative where rows run up.
     shape : (int, int)
         Rows, columns.
     """
@@ -54,6 +56,18 @@ class Grid:
             self.top,
         )
 
+    def place(self, other: Grid) -> tuple[int, int] | None:
+        """Row and column of another grid's first pixel in this one; None where pixels differ."""
+        longest = max(*self.shape, *other.shape)
+        same_size = np.allclose(self.step, other.step, rtol=TOLERANCE / longest, atol=0)
+        if not same_size or not same_crs(self.crs, other.crs):
+            return None
+        column = (other.left - self.left) / self.step[0]
+        row = (self.top - other.top) / self.step[1]
+        if max(abs(column - round(column)), abs(row - round(row))) > TOLERANCE:
+            return None
+        return round(row), round(column)
+
     def part(self, rows: slice, cols: slice) -> Grid:
         """Cut a block out; slices have a start and a stop."""
         return Grid(
@@ -64,7 +78,16 @@ class Grid:
             (rows.stop - rows.start, cols.stop - cols.start),
         )
 
-    def coords(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def halves(self, axis: int) -> tuple[Grid, Grid]:
+        """Cut in two across the rows (0) or the columns (1)."""
+        whole = [slice(0, size) for size in self.shape]
+        parts = []
+        for start, stop in ((0, self.shape[axis] // 2), (self.shape[axis] // 2, self.shape[axis])):
+            whole[axis] = slice(start, stop)
+            parts.append(self.part(*whole))
+        return parts[0], parts[1]
+
+    def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Pixel centres: y and x, float64, in the CRS's unit."""
         rows, cols = self.shape
         y = self.top - (np.arange(rows) + 0.5) * self.step[1]
@@ -88,6 +111,40 @@ class Frame:
         xs = [c, c + a * cols, c + b * rows, c + a * cols + b * rows]
         ys = [f, f + d * cols, f + e * rows, f + d * cols + e * rows]
         return min(xs), min(ys), max(xs), max(ys)
+
+    @property
+    def grid(self) -> Grid | None:
+        """Its pixels as a grid; None where it is turned against its coordinate system."""
+        a, b, c, d, e, f = self.transform[:6]
+        return Grid(self.crs, c, f, (a, -e), self.shape) if b == d == 0 else None
+
+
+@lru_cache(maxsize=1000)
+def crs_name(crs: str) -> str:
+    """``EPSG:n`` where a CRS has such a number, its WKT otherwise; "" for none."""
+    from rasterio.crs import CRS
+
+    if not crs:
+        return ""
+    system = CRS.from_user_input(crs)
+    number = system.to_epsg()
+    return f"EPSG:{number}" if number else str(system.to_wkt())
+
+
+@lru_cache(maxsize=1000)
+def same_crs(one: str, other: str) -> bool:
+    """Whether two names or WKTs mean one coordinate system."""
+    from rasterio.crs import CRS
+
+    if one == other or not (one and other):
+        return one == other
+    return bool(CRS.from_user_input(one) == CRS.from_user_input(other))
+
+
+def frame_of_file(image: Any) -> Frame:
+    """Where an opened rasterio dataset says that it lies."""
+    crs = crs_name(image.crs.to_wkt()) if image.crs else ""
+    return Frame(crs, tuple(image.transform)[:6], image.shape)
 
 
 def frame_of(asset: dict[str, Any], properties: dict[str, Any]) -> Frame | None:

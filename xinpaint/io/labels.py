@@ -15,26 +15,34 @@ from xinpaint.io.mosaic import Band
 DIMS = ("time", "y", "x")
 
 
+def coords(grid: Grid) -> dict[str, Any]:
+    """Pixel centres, and ``spatial_ref`` where the coordinate system is known."""
+    y, x = grid.centres()
+    made: dict[str, Any] = {
+        "y": ("y", y, {"axis": "Y", "standard_name": "projection_y_coordinate"}),
+        "x": ("x", x, {"axis": "X", "standard_name": "projection_x_coordinate"}),
+    }
+    if not grid.crs:
+        return made
+    import pyproj
+
+    system = pyproj.CRS.from_user_input(grid.crs)
+    if system.is_geographic:
+        made["y"][2].update(standard_name="latitude", units="degrees_north")
+        made["x"][2].update(standard_name="longitude", units="degrees_east")
+    a, b, c, d, e, f = grid.transform
+    attrs = {
+        **system.to_cf(),
+        "spatial_ref": system.to_wkt(),
+        "GeoTransform": f"{c} {a} {b} {f} {d} {e}",
+    }
+    return {**made, "spatial_ref": xr.Variable((), np.int64(0), attrs)}
+
+
 def dataset(groups: Sequence[Sequence[Scene]], grid: Grid) -> xr.Dataset:
     """Make the Dataset without its bands: time, y, x, CRS, and who saw each date."""
-    import rasterio
-
-    crs = rasterio.crs.CRS.from_user_input(grid.crs)
-    y, x = grid.coords()
-    unit = "degree" if crs.is_geographic else "m"
-    a, b, c, d, e, f = grid.transform
-    ds = xr.Dataset(
-        coords={
-            "time": ("time", np.array([group[0].when for group in groups], "datetime64[ns]")),
-            "y": ("y", y, {"units": unit, "axis": "Y"}),
-            "x": ("x", x, {"units": unit, "axis": "X"}),
-            "spatial_ref": (
-                (),
-                np.int64(crs.to_epsg() or 0),
-                {"crs_wkt": crs.to_wkt(), "GeoTransform": f"{c} {a} {b} {f} {d} {e}"},
-            ),
-        }
-    )
+    when = np.array([group[0].when for group in groups], "datetime64[ns]")
+    ds = xr.Dataset(coords={"time": ("time", when), **coords(grid)})
     for key, long_name in (
         ("platform", "satellite"),
         ("sensor", "imager"),

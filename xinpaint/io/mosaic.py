@@ -20,6 +20,7 @@ from xinpaint.io.grid import Grid
 from xinpaint.io.items import Source
 from xinpaint.io.options import ENGINES
 from xinpaint.io.reading import Access, OnReadError, read
+from xinpaint.io.warp import onto
 
 da: Any = dask.array
 
@@ -89,7 +90,7 @@ def lazily(
     (dask array ``[t y x]`` of `band.dtype`, dask array of bool)
         One date a chunk.
     """
-    rows, cols = (_pieces(size, chunk) for size in grid.shape)
+    rows, cols = (pieces(size, chunk) for size in grid.shape)
     job = partial(
         read_block, band=band, engine=engine, access=access, keep_going=on_read_error != "raise"
     )
@@ -104,31 +105,46 @@ def lazily(
             for date, sources in enumerate(groups):
                 near = tuple(s for s in sources if s.covers(part.bounds, grid.crs))
                 read_tasks[(name, date, i, j)] = (job, Sheet(near, part))
-    pieces = (tuple(s.stop - s.start for s in axis) for axis in (rows, cols))
-    chunks = ((1,) * len(groups), *pieces)
+    sides = (tuple(s.stop - s.start for s in axis) for axis in (rows, cols))
+    return split(name, read_tasks, ((1,) * len(groups), *sides), band.dtype)
+
+
+def split(name: str, tasks: dict[Any, Any], chunks: Any, dtype: Any) -> tuple[Any, Any]:
+    """Make two lazy arrays of tasks that give values and, beside them, what of these failed.
+
+    Parameters
+    ----------
+    name : str
+        Of the tasks; their keys begin with it and go on with the block's place.
+    tasks : dict
+        Key -> task, which returns a `Pair`.
+    chunks, dtype
+        Of the values; the other array is bool.
+    """
     made = []
-    for take, dtype in ((_values, np.dtype(band.dtype)), (_failed, np.dtype(np.bool_))):
+    for take, kind in ((_values, np.dtype(dtype)), (_failed, np.dtype(np.bool_))):
         own = f"{name}-{take.__name__.strip('_')}"
-        tasks: dict[Any, Any] = {(own, *key[1:]): (take, key) for key in read_tasks}
-        graph = HighLevelGraph({name: read_tasks, own: tasks}, {name: set(), own: {name}})
-        made.append(da.Array(graph, own, chunks=chunks, meta=np.empty((0, 0, 0), dtype)))
+        parts: dict[Any, Any] = {(own, *key[1:]): (take, key, len(chunks)) for key in tasks}
+        graph = HighLevelGraph({name: tasks, own: parts}, {name: set(), own: {name}})
+        made.append(da.Array(graph, own, chunks=chunks, meta=np.empty((0,) * len(chunks), kind)))
     return made[0], made[1]
 
 
-def _pieces(size: int, chunk: int) -> list[slice]:
+def pieces(size: int, chunk: int) -> list[slice]:
+    """Cut an axis into chunks."""
     return [slice(a, min(a + chunk, size)) for a in range(0, size, chunk)]
 
 
 Pair = tuple[NDArray[Any], NDArray[np.bool_] | None]
 
 
-def _values(pair: Pair) -> NDArray[Any]:
-    return pair[0][None]
+def _values(pair: Pair, dims: int) -> NDArray[Any]:
+    return pair[0][(None,) * (dims - 2)]
 
 
-def _failed(pair: Pair) -> NDArray[np.bool_]:
+def _failed(pair: Pair, dims: int) -> NDArray[np.bool_]:
     values, failed = pair
-    return (np.zeros(values.shape, bool) if failed is None else failed)[None]
+    return (np.zeros(values.shape, bool) if failed is None else failed)[(None,) * (dims - 2)]
 
 
 def read_block(sheet: Sheet, *, band: Band, engine: str, access: Access, keep_going: bool) -> Pair:
@@ -147,9 +163,10 @@ def read_block(sheet: Sheet, *, band: Band, engine: str, access: Access, keep_go
     lost = False
     for source in sheet.sources:
         use = partial(
-            reader,
+            onto,
+            sheet.grid,
+            engine=reader,
             band=source.band,
-            grid=sheet.grid,
             dtype=np.dtype(band.stored),
             nodata=band.nodata,
         )

@@ -5,78 +5,24 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import rasterio
-import xarray as xr
 from dask.base import tokenize
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from xinpaint.errors import DataError, RefusedError, SchemaError
+from xinpaint.io.grid import Grid, frame_of_file
 from xinpaint.io.guard import Guard
+from xinpaint.io.mosaic import Pair, pieces, split
 
 #: What a file of this ending must be: a VRT called .tif could name further files and servers.
 DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
-#: How far two files' pixels may lie apart on what counts as one grid, in pixels.
-TOLERANCE = 0.02
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Pixels of one size in one coordinate system; `transform` maps (column, row) to (x, y)."""
-
-    crs: CRS | None
-    transform: Affine
-    height: int
-    width: int
-
-    def place(self, other: Grid) -> tuple[int, int] | None:
-        """Row and column of the other grid's first pixel in this one; None where they differ."""
-        same_size = np.allclose(
-            [self.transform.a, self.transform.e],
-            [other.transform.a, other.transform.e],
-            rtol=TOLERANCE / max(self.height, self.width, other.height, other.width),
-            atol=0,
-        )
-        if self.crs != other.crs or not same_size:
-            return None
-        column = (other.transform.c - self.transform.c) / self.transform.a
-        row = (other.transform.f - self.transform.f) / self.transform.e
-        if max(abs(column - round(column)), abs(row - round(row))) > TOLERANCE:
-            return None
-        return round(row), round(column)
-
-    def coords(self) -> dict[str, Any]:
-        """Pixel centres, and ``spatial_ref`` where the coordinate system is known."""
-        x = self.transform.c + (np.arange(self.width) + 0.5) * self.transform.a
-        y = self.transform.f + (np.arange(self.height) + 0.5) * self.transform.e
-        made: dict[str, Any] = {
-            "y": ("y", y, {"axis": "Y", "standard_name": "projection_y_coordinate"}),
-            "x": ("x", x, {"axis": "X", "standard_name": "projection_x_coordinate"}),
-        }
-        if self.crs is None:
-            return made
-        import pyproj
-
-        if self.crs.is_geographic:
-            made["y"][2].update(standard_name="latitude", units="degrees_north")
-            made["x"][2].update(standard_name="longitude", units="degrees_east")
-        system = pyproj.CRS.from_wkt(self.crs.to_wkt())
-        t = self.transform
-        attrs = {
-            **system.to_cf(),
-            "spatial_ref": system.to_wkt(),
-            "GeoTransform": f"{t.c} {t.a} {t.b} {t.f} {t.d} {t.e}",
-        }
-        return {**made, "spatial_ref": xr.Variable((), np.int64(0), attrs)}
 
 
 @dataclass(frozen=True)
@@ -94,38 +40,12 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A plane on another grid, read when sliced; beyond the file it holds `pad`."""
+class Canvas:
+    """What planes are laid on: a grid, the side of a chunk, and whether a bad file stops it."""
 
-    plane: Plane
-    row: int
-    column: int
-    shape: tuple[int, int]
-    pad: float
-
-    ndim = 2
-
-    @cached_property
-    def dtype(self) -> np.dtype[Any]:
-        """The file's own."""
-        return self.plane.dtype
-
-    def __getitem__(self, key: tuple[slice, ...]) -> NDArray[Any]:
-        (top, bottom), (left, right) = (
-            part.indices(size)[:2] for part, size in zip(key, self.shape, strict=True)
-        )
-        made = np.full((max(bottom - top, 0), max(right - left, 0)), self.pad, self.dtype)
-        grid = self.plane.grid
-        rows = max(top, self.row), min(bottom, self.row + grid.height)
-        columns = max(left, self.column), min(right, self.column + grid.width)
-        if rows[0] < rows[1] and columns[0] < columns[1]:
-            window = Window.from_slices(
-                (rows[0] - self.row, rows[1] - self.row),
-                (columns[0] - self.column, columns[1] - self.column),
-            )
-            inside = np.s_[rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
-            made[inside] = _read(self.plane, window)
-        return made
+    grid: Grid
+    chunk: int
+    keep_going: bool = False
 
 
 def inspect(path: Path) -> list[Plane]:
@@ -143,9 +63,9 @@ def inspect(path: Path) -> list[Plane]:
             Guard().check_file(source)
         except RefusedError as error:
             raise RefusedError(f"{path}: {error}") from error
-        if source.transform.b or source.transform.d:
+        grid = frame_of_file(source).grid
+        if grid is None:
             raise DataError(f"{path} is turned against its coordinate system: warp it first")
-        grid = Grid(source.crs, source.transform, source.height, source.width)
         stat = path.stat()
         scales = zip(source.scales, source.offsets, strict=True)
         return [
@@ -172,7 +92,7 @@ def common_grid(planes: Iterable[Plane]) -> Grid:
         Where coordinate systems, pixel sizes or pixel borders differ; names two files.
     """
     first, *others = planes
-    corners = [(0, 0, first.grid.height, first.grid.width)]
+    corners = [(0, 0, *first.grid.shape)]
     for plane in others:
         placed = first.grid.place(plane.grid)
         if placed is None:
@@ -182,26 +102,54 @@ def common_grid(planes: Iterable[Plane]) -> Grid:
                 "of them first (rioxarray's reproject_match)"
             )
         row, column = placed
-        corners.append((row, column, row + plane.grid.height, column + plane.grid.width))
+        rows, columns = plane.grid.shape
+        corners.append((row, column, row + rows, column + columns))
     top, left = (min(corner[k] for corner in corners) for k in (0, 1))
     bottom, right = (max(corner[k] for corner in corners) for k in (2, 3))
-    t = first.grid.transform
-    moved = Affine(t.a, t.b, t.c + left * t.a, t.d, t.e, t.f + top * t.e)
-    return Grid(first.grid.crs, moved, bottom - top, right - left)
+    return first.grid.part(slice(top, bottom), slice(left, right))
 
 
-def lay(plane: Plane, grid: Grid, *, pad: float, chunk: int) -> Any:
-    """A plane as a lazy array ``[y x]`` on a grid, `pad` where the file does not reach."""
-    row, column = grid.place(plane.grid) or (0, 0)
-    placed = Placed(plane, row, column, (grid.height, grid.width), pad)
-    name = f"scene-{tokenize(str(plane.path), plane.band, plane.stamp, placed.shape, row, column)}"
-    return da.from_array(
-        placed,
-        chunks=(chunk, chunk),
-        name=f"{name}-{pad}",
-        asarray=False,
-        meta=np.empty((0, 0), plane.dtype),
-    )
+def lay(plane: Plane, canvas: Canvas, *, pad: float) -> tuple[Any, Any]:
+    """A plane as a lazy array ``[y x]``, and another of what of it could not be read.
+
+    The first holds `pad` where the file does not reach, and where it could not be read.
+    """
+    spot = canvas.grid.place(plane.grid) or (0, 0)
+    rows, cols = (pieces(size, canvas.chunk) for size in canvas.grid.shape)
+    job = partial(_piece, plane, spot, pad, canvas.keep_going)
+    name = f"scene-{tokenize(str(plane.path), plane.band, plane.stamp, canvas, spot, pad)}"
+    tasks: dict[Any, Any] = {
+        (name, i, j): (job, down, right)
+        for i, down in enumerate(rows)
+        for j, right in enumerate(cols)
+    }
+    chunks = tuple(tuple(s.stop - s.start for s in axis) for axis in (rows, cols))
+    return split(name, tasks, chunks, plane.dtype)
+
+
+def _piece(
+    plane: Plane, spot: tuple[int, int], pad: float, keep_going: bool, down: slice, right: slice
+) -> Pair:
+    made = np.full((down.stop - down.start, right.stop - right.start), pad, plane.dtype)
+    starts, sizes = (down.start, right.start), made.shape
+    first = [max(a, b) for a, b in zip(starts, spot, strict=True)]
+    last = [
+        min(a + n, b + m) for a, n, b, m in zip(starts, sizes, spot, plane.grid.shape, strict=True)
+    ]
+    if first[0] >= last[0] or first[1] >= last[1]:
+        return made, None
+    own = [(a - b, z - b) for a, z, b in zip(first, last, spot, strict=True)]
+    inside = tuple(slice(a - b, z - b) for a, z, b in zip(first, last, starts, strict=True))
+    try:
+        made[inside] = _read(plane, Window.from_slices(*own))
+    except DataError as error:
+        if not keep_going:
+            raise
+        warnings.warn(str(error), stacklevel=2)
+        failed = np.zeros(made.shape, bool)
+        failed[inside] = True
+        return made, failed
+    return made, None
 
 
 def _open(path: Path) -> Any:
@@ -230,9 +178,9 @@ def _read(plane: Plane, window: Window) -> NDArray[Any]:
 
 
 def _words(grid: Grid) -> str:
-    system = "no coordinate system" if grid.crs is None else str(grid.crs.to_string())[:40]
-    t = grid.transform
-    return f"{system}, pixels of {t.a:g} x {-t.e:g} from ({t.c:g}, {t.f:g})"
+    width, height = grid.step
+    system = grid.crs[:40] or "no coordinate system"
+    return f"{system}, pixels of {width:g} x {height:g} from ({grid.left:g}, {grid.top:g})"
 
 
 def _words_of(error: BaseException, path: Path) -> str:

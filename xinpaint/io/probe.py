@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from xinpaint.errors import DataError, RefusedError
-from xinpaint.io.grid import Frame
+from xinpaint.io.grid import frame_of_file
 from xinpaint.io.items import Scene, Source
 from xinpaint.io.reading import Access, read
 
@@ -47,21 +47,17 @@ def _told(source: Source, header: dict[str, Any]) -> Any:
     return replace(packing, dtype=header["dtype"], nodata=nodata)
 
 
-def _header(name: str) -> dict[str, Any]:
-    import rasterio
-
-    with rasterio.open(name) as image:
-        epsg = image.crs.to_epsg() if image.crs else None
-        crs = f"EPSG:{epsg}" if epsg else (image.crs.to_wkt() if image.crs else "")
-        if not crs:
-            raise DataError("the file has no coordinate system")
-        return {
-            "dtype": image.dtypes[0],
-            "nodata": image.nodata,
-            "scale": image.scales[0],
-            "offset": image.offsets[0],
-            "frame": Frame(crs, tuple(image.transform)[:6], image.shape),
-        }
+def _header(image: Any) -> dict[str, Any]:
+    frame = frame_of_file(image)
+    if not frame.crs:
+        raise DataError("the file has no coordinate system")
+    return {
+        "dtype": image.dtypes[0],
+        "nodata": image.nodata,
+        "scale": image.scales[0],
+        "offset": image.offsets[0],
+        "frame": frame,
+    }
 
 
 def readable(groups: Sequence[Sequence[Scene]], access: Access) -> list[list[Scene]]:
@@ -77,7 +73,7 @@ def readable(groups: Sequence[Sequence[Scene]], access: Access) -> list[list[Sce
         try:
             for scene in group:
                 for source in scene.bands.values():
-                    read(source.asset, access, lambda name: None)
+                    read(source.asset, access, lambda image: None)
         except RefusedError:
             raise
         except DataError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,7 +66,7 @@ class Access:
     wait: float = 0.5
 
 
-def read(asset: Asset, access: Access, use: Callable[[str], T]) -> T:
+def read(asset: Asset, access: Access, use: Callable[[Any], T]) -> T:
     """Open a file and use it, with retries.
 
     Parameters
@@ -75,7 +74,7 @@ def read(asset: Asset, access: Access, use: Callable[[str], T]) -> T:
     asset : Asset
     access : Access
     use : callable
-        Takes a name that rasterio opens.
+        Takes the file as an opened rasterio dataset, good inside the call only.
 
     Raises
     ------
@@ -91,8 +90,8 @@ def read(asset: Asset, access: Access, use: Callable[[str], T]) -> T:
         if attempt:
             time.sleep(access.wait * 2 ** (attempt - 1))
         try:
-            with opened(asset, access) as name:
-                return use(name)
+            with opened(asset, access) as image:
+                return use(image)
         except Exception as error:  # each kind is told apart below
             if isinstance(found := refused(error), RefusedError):
                 raise RefusedError(f"{_who(asset)}: {found}") from None
@@ -110,16 +109,16 @@ def _who(asset: Asset) -> str:
 
 
 @contextmanager
-def opened(asset: Asset, access: Access) -> Iterator[str]:
-    """Open a file under the guard; yields a name for rasterio, good inside the block only."""
+def opened(asset: Asset, access: Access) -> Iterator[Any]:
+    """Open a file under the guard; yields a rasterio dataset."""
     import rasterio
 
     url = access.patch_url(asset.href) if access.patch_url else asset.href
     kind = access.guard.kind(url)
     with rasterio.Env(**GDAL):
         if kind == "http":
-            with _remote(url, access) as name:
-                yield name
+            with _remote(url, access) as image:
+                yield image
             return
         if kind == "local":
             url = access.guard.path(url)
@@ -129,44 +128,32 @@ def opened(asset: Asset, access: Access) -> Iterator[str]:
             driver = "JP2OpenJPEG" if clean(url).lower().endswith((".jp2", ".j2k")) else "GTiff"
         with rasterio.open(url, driver=driver) as image:
             access.guard.check_file(image)
-        yield url
+            yield image
 
 
 @contextmanager
-def _remote(url: str, access: Access) -> Iterator[str]:
+def _remote(url: str, access: Access) -> Iterator[Any]:
     import rasterio
 
-    from xinpaint.io.http import HEADS, Remote
+    from xinpaint.io.remote import HEADS, Files, Remote
 
     key = clean(url)
-    name = f"{uuid.uuid4().hex}.tif"
-    made: list[Remote] = []
-    remote = partial(
-        Remote, url, key, access.guard,
-        timeout=access.timeout, retries=access.retries, wait=access.wait,
+    files = Files(
+        partial(
+            Remote, url, key, access.guard,
+            timeout=access.timeout, retries=access.retries, wait=access.wait,
+        )
     )  # fmt: skip
-
-    def opener(path: str, mode: str = "rb", **_: Any) -> Remote:
-        if not path.endswith(name):  # masks, overviews and metadata beside the file
-            raise FileNotFoundError(path)
-        made.append(remote())
-        return made[-1]
-
     try:
-        driver = driver_of(remote().head)
-        with rasterio.open(name, driver=driver, opener=opener) as image:
+        with rasterio.open(files.name, driver=driver_of(files.head), opener=files) as image:
             access.guard.check_file(image)
-            yield image.name
+            yield image
     except Exception as error:
         HEADS.forget(key)
-        raise _first_of(made) or error from None
-    if failure := _first_of(made):
+        raise files.failure or error from None
+    if files.failure:
         HEADS.forget(key)
-        raise failure
-
-
-def _first_of(made: list[Any]) -> Exception | None:
-    return next((remote.failure for remote in made if remote.failure), None)
+        raise files.failure
 
 
 def refused(error: BaseException) -> BaseException:

@@ -16,13 +16,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xinpaint.core import qa
+from xinpaint.core.sensors import IMAGERS
 from xinpaint.errors import SchemaError
 
 Scale = tuple[float, float]
-#: Sensors by their names in the coordinate ``sensor``.
-SENSORS = {
-    "mss": "MSS", "mss-early": "MSS", "tm": "TM", "etm": "ETM+", "oli": "OLI", "msi": "MSI",
-}  # fmt: skip
 
 
 def reflect(values: NDArray[Any], scale: Scale, nodata: float | None) -> NDArray[np.float32]:
@@ -100,7 +97,7 @@ def sources(dates: Sequence[tuple[int, str, str]]) -> dict[str, Any]:
     """Coordinates along time: who saw each date, from (Landsat's number, sensor, item's name)."""
     columns = {
         "platform": [f"landsat-{number}" if number else "" for number, _, _ in dates],
-        "sensor": [SENSORS.get(sensor, "") for _, sensor, _ in dates],
+        "sensor": [IMAGERS.get(sensor, "") for _, sensor, _ in dates],
         "item": [name for _, _, name in dates],
     }
     return {name: ("time", np.array(values, object)) for name, values in columns.items()}

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 
 import numpy as np
 
 from xinpaint.core import landsat
-from xinpaint.errors import DataError
+from xinpaint.errors import DataError, RefusedError
 from xinpaint.io import mtl
 from xinpaint.io.planes import DRIVERS, Plane, inspect
 
 Scale = tuple[float, float]
 
 #: Factor and offset that a kind of file has whatever its metadata says, and its nodata.
-_LEVEL_2 = {"sr_b": (2.75e-5, -0.2), "sr_band": (1e-4, 0.0), "toa_band": (1e-4, 0.0)}
+_LEVEL_2 = {"sr_b": landsat.SURFACE, "sr_band": (1e-4, 0.0), "toa_band": (1e-4, 0.0)}
 _NODATA = {"sr_band": -9999.0, "toa_band": -9999.0}
 _DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)-?([01]\d)-?([0-3]\d)(?:T(\d\d)-?:?(\d\d)-?:?(\d\d))?")
 
@@ -54,13 +56,17 @@ class Scene:
     is_surface: bool | None = None
 
 
-def find(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[Scene]:
+def find(
+    paths: str | PathLike[str] | Iterable[str | PathLike[str]], *, skip: bool = False
+) -> list[Scene]:
     """Find the scenes below paths, oldest first; no pixel is read.
 
     Parameters
     ----------
     paths : path, glob or several
         A folder with a ``_MTL.txt`` (or folders of such), a ``_MTL.txt`` itself, image files.
+    skip : bool
+        Leave out, with a warning, scenes of which a file does not open.
 
     Raises
     ------
@@ -83,9 +89,10 @@ def find(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[Sce
             raise DataError(
                 f"{path} is no folder, _MTL.txt, GeoTIFF or JPEG 2000; unpack archives first"
             )
-    products = [_of_product(path) for path in metadata]
     stems = {(path.parent, _stem(path)) for path in metadata}
-    scenes = [*products, *_of_images([p for p in images if not _belongs(p, stems)])]
+    jobs: list[Callable[[], Scene]] = [partial(_of_product, path) for path in metadata]
+    jobs += _of_images([p for p in images if not _belongs(p, stems)])
+    scenes = [scene for job in jobs if (scene := _made(job, skip=skip)) is not None]
     if not scenes:
         listed = ", ".join(fspath(one) for one in given) or "nothing"
         raise DataError(
@@ -93,6 +100,16 @@ def find(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[Sce
             "names hold a date"
         )
     return sorted(scenes, key=lambda scene: (scene.time, scene.name))
+
+
+def _made(job: Callable[[], Scene], *, skip: bool) -> Scene | None:
+    try:
+        return job()
+    except DataError as error:
+        if not skip or isinstance(error, RefusedError):
+            raise
+        warnings.warn(f"a date is left out: {error}", stacklevel=4)
+        return None
 
 
 def _expand(text: str) -> list[Path]:
@@ -194,8 +211,8 @@ def common(name: str) -> str:
     return landsat.SYNONYMS.get(lower, lower)
 
 
-def _of_images(paths: Sequence[Path]) -> Iterator[Scene]:
-    """Scenes of files without metadata: bands of one product together, each stack alone."""
+def _of_images(paths: Sequence[Path]) -> list[Callable[[], Scene]]:
+    """What makes scenes of files without metadata: bands of a product together, stacks alone."""
     loose: dict[str, list[tuple[Path, str, str]]] = {}
     stacks: dict[str, Path] = {}
     for path in paths:
@@ -204,15 +221,23 @@ def _of_images(paths: Sequence[Path]) -> Iterator[Scene]:
             stacks[path.stem] = path
         else:
             loose.setdefault(ending[0], []).append((path, *ending[1:]))
+    jobs: list[Callable[[], Scene]] = []
     for stem, path in stacks.items():
-        quality = {n: inspect(p)[0] for p, kind, n in loose.pop(stem, []) if kind == "quality"}
-        bands = _by_description(path)
-        scales = {name: plane.said for name, plane in bands.items() if plane.said is not None}
-        satellite, sensor = _satellite(stem)
-        yield Scene(stem, _time(path), satellite, sensor, bands, quality, scales)
+        layers = {name: p for p, kind, name in loose.pop(stem, []) if kind == "quality"}
+        jobs.append(partial(_of_stack, stem, path, layers))
     for stem, files in loose.items():
         if any(kind not in ("quality", "other") for _, kind, _ in files):
-            yield _of_bands(stem, files)
+            jobs.append(partial(_of_bands, stem, files))
+    return jobs
+
+
+def _of_stack(stem: str, path: Path, layers: Mapping[str, Path]) -> Scene:
+    """A scene of one file of several bands, and quality layers beside it."""
+    quality = {name: inspect(layer)[0] for name, layer in layers.items()}
+    bands = _by_description(path)
+    scales = {name: plane.said for name, plane in bands.items() if plane.said is not None}
+    satellite, sensor = _satellite(stem)
+    return Scene(stem, _time(path), satellite, sensor, bands, quality, scales)
 
 
 def _of_bands(stem: str, files: Sequence[tuple[Path, str, str]]) -> Scene:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
 from xinpaint.core import qa
-from xinpaint.core.qa_layouts import LAYOUTS
 from xinpaint.errors import DataError, SchemaError
+from xinpaint.io import labels
 from xinpaint.io import reflectance as scaling
-from xinpaint.io.planes import Grid, Plane, common_grid, lay
+from xinpaint.io import scene_layers as layers
+from xinpaint.io.flags import lost
+from xinpaint.io.planes import Canvas, common_grid
+from xinpaint.io.reading import OnReadError
 from xinpaint.io.scene_files import Scale, Scene, common, find
 
 #: Bands opened where nobody says which: those of them that all scenes have.
@@ -35,6 +37,7 @@ def open_scenes(
     mask: Collection[str] = qa.GAPS,
     dilate: int = 0,
     chunk: int = 1024,
+    on_read_error: OnReadError = "raise",
 ) -> xr.Dataset:
     """Open files on disk as a lazy cube that ``ds.inpaint`` fills straight on.
 
@@ -60,13 +63,18 @@ def open_scenes(
         Widen clouds and shadows by so many pixels.
     chunk : int
         Side of the dask chunks, one date each, in pixels.
+    on_read_error : {"raise", "mark", "skip_date"}
+        What a file that is cut short or damaged makes: an error; pixels marked in ``read_failed``;
+        or no date where it does not open, and marks in all bands where a part of it is bad. Of a
+        Zarr store or NetCDF file only "raise".
 
     Returns
     -------
     Dataset
         One variable a band, and where a quality layer is there ``observed`` (bool) and ``qa``
-        (flags of `xinpaint.core.qa`); dims (time, y, x); coordinates platform, sensor and item
-        along time, and ``spatial_ref``.
+        (flags of `xinpaint.core.qa`), with "mark" and "skip_date" ``read_failed`` (flags, one bit a
+        band); dims (time, y, x); coordinates platform, sensor and item along time, and
+        ``spatial_ref``.
 
     Raises
     ------
@@ -80,9 +88,17 @@ def open_scenes(
     >>> ds = xinpaint.open_scenes("LE07_L2SP_007059_20050104_20200914_02_T1")  # doctest: +SKIP
     >>> ds.inpaint.convnp().to_zarr("filled.zarr")  # doctest: +SKIP
     """
+    if on_read_error not in get_args(OnReadError):
+        listed = ", ".join(get_args(OnReadError))
+        raise SchemaError(f"found on_read_error={on_read_error!r}; wanted one of {listed}")
     if (store := _store(paths)) is not None:
+        if on_read_error != "raise":
+            raise SchemaError(
+                f"found on_read_error={on_read_error!r} for {store.name}; a Zarr store or NetCDF "
+                "file is read whole or not at all: leave it out"
+            )
         return _open_store(store, bands, reflectance=reflectance)
-    scenes = find(paths)
+    scenes = find(paths, skip=on_read_error == "skip_date")
     names = _choose(scenes, bands)
     passes = _passes(scenes)
     if reflectance and len({s.is_surface for s in scenes if s.scales}) > 1:
@@ -91,25 +107,21 @@ def open_scenes(
             f"found reflectance of the surface and of the top of the atmosphere in one cube "
             f"({listed}, ...): open level 1 and level 2 apart"
         )
-    grid = common_grid(plane for s in scenes for plane in _planes(s, names))
-    variables = {
-        name: _quality_layer(passes, name, grid, chunk)
-        if name in _LAYERS
-        else _band(passes, name, grid, chunk, scale, reflectance=reflectance)
-        for name in names
-    }
-    if any(_layer_of(scene) for scene in scenes):
-        flags = da.stack([_flags(group, grid, chunk, mask) for group in passes])
+    grid = common_grid(plane for s in scenes for plane in layers.planes(s, names))
+    canvas = Canvas(grid, chunk, on_read_error != "raise")
+    variables, failed = layers.bands(passes, names, canvas, scale=scale, reflectance=reflectance)
+    if any(layers.layer_of(scene) for scene in scenes):
+        flags, failed["qa"] = layers.flags(passes, canvas, mask)
         variables["observed"] = scaling.observed(flags, mask=mask, dilate=dilate)
         variables["qa"] = xr.Variable(("time", "y", "x"), flags, qa.attributes())
-    made = xr.Dataset(variables, {**_dates(passes), **grid.coords()})
-    if grid.crs is not None:
+    if on_read_error != "raise":
+        bits, attrs = lost(names, failed, whole_date=on_read_error == "skip_date")
+        variables["read_failed"] = xr.Variable(("time", "y", "x"), bits, attrs)
+    made = xr.Dataset(variables, {**_dates(passes), **labels.coords(grid)})
+    if grid.crs:
         for variable in made.data_vars.values():
             variable.encoding["grid_mapping"] = "spatial_ref"
     return made
-
-
-_LAYERS = (*LAYOUTS, "qa_radsat", "radsat_qa")
 
 
 def _choose(scenes: Sequence[Scene], bands: Sequence[str] | None) -> list[str]:
@@ -156,94 +168,6 @@ def _dates(passes: Sequence[Sequence[Scene]]) -> dict[str, Any]:
         "time": ("time", np.array([s.time for s in first], "datetime64[ns]")),
         **scaling.sources(who),
     }
-
-
-def _planes(scene: Scene, names: Iterable[str]) -> list[Plane]:
-    chosen = [{**scene.bands, **scene.quality}[name] for name in names]
-    layer = _layer_of(scene)
-    return chosen if layer is None else [*chosen, scene.quality[layer]]
-
-
-def _nodata(plane: Plane) -> float | None:
-    """What the file says; in Landsat's integers without a word, 0."""
-    if plane.nodata is None and plane.dtype.kind == "u":
-        return 0.0
-    return plane.nodata
-
-
-def _band(
-    passes: Sequence[Sequence[Scene]],
-    name: str,
-    grid: Grid,
-    chunk: int,
-    scale: Scale | None,
-    *,
-    reflectance: bool,
-) -> xr.Variable:
-    dates, scales, empty = [], [], []
-    for group in passes:
-        planes = [scene.bands[name] for scene in group]
-        nodata = {_nodata(plane) for plane in planes}
-        said = {scale or scene.scales.get(name, scene.bands[name].said) for scene in group}
-        if len(nodata) > 1 or len(said) > 1:
-            listed = ", ".join(scene.name for scene in group)
-            raise SchemaError(
-                f"{name}: scenes of one pass differ in scale or nodata ({listed}): open them apart"
-            )
-        dates.append(_mosaic(planes, grid, chunk, _nodata(planes[0])))
-        scales.append(said.pop())
-        empty.append(nodata.pop())
-    return scaling.band(name, dates, scales, empty, reflectance=reflectance)
-
-
-def _mosaic(planes: Sequence[Plane], grid: Grid, chunk: int, nodata: float | None) -> Any:
-    """Planes of one pass over each other: the first that holds something counts."""
-    pad = nodata if nodata is not None else (np.nan if planes[0].dtype.kind == "f" else 0)
-    made = lay(planes[0], grid, pad=pad, chunk=chunk)
-    for plane in planes[1:]:
-        below = lay(plane, grid, pad=pad, chunk=chunk)
-        empty = da.isnan(made) if np.isnan(pad) else made == pad
-        made = da.where(empty, below, made)
-    return made
-
-
-def _quality_layer(
-    passes: Sequence[Sequence[Scene]], name: str, grid: Grid, chunk: int
-) -> xr.Variable:
-    pad = float(qa.FILL_VALUES[name])
-    dates = [_mosaic([s.quality[name] for s in group], grid, chunk, pad) for group in passes]
-    return xr.Variable(("time", "y", "x"), da.stack(dates), {"long_name": name})
-
-
-def _layer_of(scene: Scene) -> str | None:
-    return next((name for name in LAYOUTS if name in scene.quality), None)
-
-
-def _flags(group: Sequence[Scene], grid: Grid, chunk: int, mask: Collection[str]) -> Any:
-    """Flags of one pass, uint16 ``[y x]``: of its first scene, beyond that of the next."""
-    made: Any = None
-    for scene in group:
-        layers = [_layer_of(scene)]
-        if "saturated" in mask:
-            layers += [name for name in ("qa_radsat", "radsat_qa") if name in scene.quality]
-        flags: Any = None
-        for layer in layers:
-            read = _decoded(scene, layer, grid, chunk)
-            flags = read if flags is None else flags | read
-        made = flags if made is None else da.where(made & qa.FLAGS["fill"] != 0, flags, made)
-    return made
-
-
-def _decoded(scene: Scene, layer: str | None, grid: Grid, chunk: int) -> Any:
-    if layer is None:  # nothing says what is cloud; nodata says what is missing
-        chunks = (chunk, chunk)
-        return da.zeros((grid.height, grid.width), chunks=chunks, dtype=np.uint16)
-    pad = float(qa.FILL_VALUES[layer])
-    raw = lay(scene.quality[layer], grid, pad=pad, chunk=chunk)
-    family = scene.sensor if scene.sensor in ("tm", "etm", "oli") else None
-    return raw.map_blocks(
-        qa.decode, layer, family=family, dtype=np.uint16, meta=np.empty((0, 0), np.uint16)
-    )
 
 
 def _store(paths: Paths) -> Path | None:
