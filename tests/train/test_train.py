@@ -147,8 +147,8 @@ def test_bad_recipes_are_named(tmp_path, monkeypatch):
     path.write_text('name = "x"\n')
     with pytest.raises(RecipeError, match=r"missing keys \['images', 'masks', 'validation'\]"):
         recipe.read(path)
-    with pytest.raises(RecipeError, match="patch = 64"):
-        recipe.Recipe(**{**SMALL, "patch": 64})
+    with pytest.raises(RecipeError, match="patch = 60"):
+        recipe.Recipe(**{**SMALL, "patch": 60})
     monkeypatch.delenv("XINPAINT_DATA", raising=False)
     with pytest.raises(DataError, match="XINPAINT_DATA"):
         data.data_folder()
