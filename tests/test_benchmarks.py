@@ -193,3 +193,15 @@ def test_peak_memory_of_a_small_cube() -> None:
     run = subprocess.run(words, check=True, capture_output=True, text=True, cwd=root)
     told = json.loads(run.stdout)
     assert 0 < told["before_gb"] <= told["peak_gb"] < 4
+
+
+def test_a_scene_to_adapt_to_lacks_what_is_scored() -> None:
+    from benchmarks.adapt import gappy
+
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(2, 40, 48)).astype(np.float32)
+    made = scenes.Scene("s", values, np.ones(values.shape, bool))
+    gap = rng.random((40, 48)) < 0.3
+    cube = gappy(scenes.Case(made, "real", 0, gap))
+    np.testing.assert_array_equal(np.isnan(cube.band1.values), gap)
+    np.testing.assert_array_equal(cube.band0.values[~gap], values[0][~gap])

@@ -15,7 +15,7 @@ from xinpaint.version import __version__ as __version__
 
 #: Public name -> the room it lives in; imported when first asked for.
 _ROOMS = {
-    "masks": "xinpaint.core.masks",
+    "masks": "xinpaint.masks",
     "metrics": "xinpaint.core.metrics",
     "tutorial": "xinpaint.io.tutorial",
 }

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xinpaint import __version__
+from xinpaint import __version__, cli_train
 from xinpaint.errors import DataError, XinpaintError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Options of `fill` for neural methods.
 _NEURAL = ("weights", "device", "precision")
-#: Side of the blocks in which a GeoTIFF is read.
-BLOCK = 1024
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, help="data folder ($XINPAINT_DATA)")
     train.add_argument("--device", default="cpu")
     train.set_defaults(run=_train)
+    cli_train.add(commands)
 
     chips = commands.add_parser("chips", help="export Landsat 7 training chips from Earth Engine")
     chips.add_argument("out", type=Path, help="folder; the same command goes on where it stopped")
@@ -153,12 +152,13 @@ def _told(report: Report, dst: Path) -> int:
 def _fill_file(args: argparse.Namespace, options: dict[str, str]) -> int:
     """Fill one GeoTIFF as a whole."""
     from xinpaint.cube.inpaint import inpaint
+    from xinpaint.io.opening import open_path
     from xinpaint.io.weights import filler
 
     if args.dst.exists():
         raise DataError(f"{args.dst} exists: choose another path or remove it first")
     method = filler(args.method, **options)
-    filled = inpaint(_open(args.src), method, name=args.method)
+    filled = inpaint(open_path(args.src), method, name=args.method)
     _write(filled, args.dst)
     print(f"wrote {args.dst}")
     return 0
@@ -182,10 +182,11 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _score(args: argparse.Namespace) -> None:
     from xinpaint.cube.score import score
+    from xinpaint.io.opening import open_path
     from xinpaint.io.weights import filler
 
     fillers = {name: filler(name) for name in args.methods}
-    table = score(_open(args.src), fillers, seed=args.seed).mean("variable")
+    table = score(open_path(args.src), fillers, seed=args.seed).mean("variable")
     print(table.to_dataframe().round(3).to_string())
 
 
@@ -224,34 +225,6 @@ def _chips(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     print(", ".join(f"{number} {folder}" for folder, number in made.items()), f"in {args.out}")
-
-
-def _open(path: Path) -> xr.Dataset:
-    """Open a Zarr store or GeoTIFF lazily, one variable a band."""
-    import xarray as xr
-
-    if not path.exists():
-        raise DataError(f"{path} is not there: give a Zarr store or a GeoTIFF")
-    try:
-        if path.is_dir():
-            cube: xr.Dataset = xr.open_zarr(path, decode_coords="all", chunks={})
-            return cube
-        return _open_tiff(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} opens neither as Zarr nor as GeoTIFF: {error}") from error
-
-
-def _open_tiff(path: Path) -> xr.Dataset:
-    import rioxarray
-
-    blocks = {"x": BLOCK, "y": BLOCK}
-    opened: Any = rioxarray.open_rasterio(
-        path, chunks=blocks, band_as_variable=True, driver="GTiff"
-    )
-    names = {v: str(opened[v].attrs.get("long_name", v)) for v in opened.data_vars}
-    unique = len(set(names.values())) == len(names)
-    result: xr.Dataset = opened.rename(names) if unique else opened
-    return result
 
 
 def _write(cube: xr.Dataset, path: Path) -> None:

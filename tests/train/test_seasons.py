@@ -120,7 +120,7 @@ def test_weights_that_fill_tell_no_classes():
 
 def test_interrupted_run_follows_the_unbroken_one(folder, plan, tmp_path, monkeypatch):
     whole = loop.fit(plan, tmp_path / "whole", data=folder, progress=False)
-    real, calls = loop._step, []
+    real, calls = loop.advance, []
 
     def stops(*args):
         if len(calls) == 5:
@@ -128,10 +128,10 @@ def test_interrupted_run_follows_the_unbroken_one(folder, plan, tmp_path, monkey
         calls.append(1)
         return real(*args)
 
-    monkeypatch.setattr(loop, "_step", stops)
+    monkeypatch.setattr(loop, "advance", stops)
     with pytest.raises(KeyboardInterrupt):
         loop.fit(plan, tmp_path / "cut", data=folder, progress=False)
-    monkeypatch.setattr(loop, "_step", real)
+    monkeypatch.setattr(loop, "advance", real)
     resumed = loop.fit(plan, tmp_path / "cut", data=folder, progress=False)
     assert resumed.read_bytes() == whole.read_bytes()
 

@@ -1,4 +1,3 @@
-import csv
 import os
 import signal
 import subprocess
@@ -11,59 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.train.tiny import SMALL, losses_of
 from xinpaint.errors import DataError, RecipeError, TrainingError
-from xinpaint.train import data, evaluate, loop, losses, recipe
-
-SMALL = {
-    "name": "tiny",
-    "images": ("train/*.tif",),
-    "masks": ("masks/*.npz",),
-    "validation": ("held",),
-    "numbers": {"widths": [8, 8, 8], "shared": [0, 8, 8]},
-    "patch": 72,
-    "batch": 2,
-    "steps": 12,
-    "warmup": 2,
-    "save_every": 2,
-    "validate_every": 6,
-    "licence": "none",
-    "reference": "none",
-}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A data folder made here: smooth images and stripes."""
-    import rasterio
-    from scipy import ndimage
-
-    from xinpaint.core import masks
-
-    place = tmp_path_factory.mktemp("data")
-    (place / "train").mkdir()
-    (place / "masks").mkdir()
-    rng = np.random.default_rng(0)
-    for name in ("a", "b", "held"):
-        image = ndimage.gaussian_filter(rng.normal(size=(3, 96, 96)), (0, 3, 3))
-        image = (1000 + 5000 * image).astype(np.int16)
-        options = {"driver": "GTiff", "width": 96, "height": 96, "count": 3}
-        options |= {"dtype": "int16", "nodata": -999}
-        options["transform"] = rasterio.Affine(30, 0, 0, 0, -30, 0)
-        with rasterio.open(place / "train" / f"{name}.tif", "w", **options) as out:
-            out.write(image)
-    bank = np.stack([masks.scan_lines((128, 128), seed=k, position=0.6) for k in range(3)])
-    np.savez(place / "masks" / "bank.npz", mask=np.packbits(bank, axis=-1))
-    return place
-
-
-@pytest.fixture
-def plan():
-    return recipe.Recipe(**SMALL)
-
-
-def losses_of(path):
-    with open(path / "log.csv") as file:
-        return [(int(r["step"]), float(r["loss"])) for r in csv.DictReader(file)]
+from xinpaint.train import checkpoint, data, evaluate, loop, losses, recipe, state
+from xinpaint.train.log import Log
 
 
 def test_training_writes_weights_that_fill(folder, plan, tmp_path):
@@ -115,7 +65,7 @@ def test_batch_normalisation_is_averaged_too(folder, plan, tmp_path):
 
 def test_interrupted_run_follows_the_unbroken_one(folder, plan, tmp_path, monkeypatch):
     whole = loop.fit(plan, tmp_path / "whole", data=folder, progress=False)
-    real, calls = loop._step, []
+    real, calls = loop.advance, []
 
     def stops(*args):
         if len(calls) == 7:
@@ -123,10 +73,10 @@ def test_interrupted_run_follows_the_unbroken_one(folder, plan, tmp_path, monkey
         calls.append(1)
         return real(*args)
 
-    monkeypatch.setattr(loop, "_step", stops)
+    monkeypatch.setattr(loop, "advance", stops)
     with pytest.raises(KeyboardInterrupt):
         loop.fit(plan, tmp_path / "cut", data=folder, progress=False)
-    monkeypatch.setattr(loop, "_step", real)
+    monkeypatch.setattr(loop, "advance", real)
     resumed = loop.fit(plan, tmp_path / "cut", data=folder, progress=False)
     assert losses_of(tmp_path / "cut") == losses_of(tmp_path / "whole")
     assert resumed.read_bytes() == whole.read_bytes()
@@ -159,10 +109,10 @@ def test_killed_run_resumes(folder, plan, tmp_path):
     assert held["step"] >= 2 and held["step"] % 2 == 0
     before = losses_of(out)[: held["step"]]
     (out / "checkpoint.pt.partial").write_bytes(b"torn")
-    state = loop._start(recipe.read(toml), "cpu")
-    loop._resume(state, recipe.read(toml), out, "cpu")
+    state = loop.begin(recipe.read(toml), "cpu")
+    checkpoint.resume(state, recipe.read(toml), out, "cpu")
     assert state.step == held["step"]
-    log = loop._Log(out / "log.csv", state.step)
+    log = Log(out, state.step, evaluate.Score, tensorboard=False)
     assert losses_of(log.path.parent) == before
 
 
@@ -173,14 +123,14 @@ def test_other_recipe_in_the_folder_is_refused(folder, plan, tmp_path):
 
 
 def test_nan_loss_stops_and_names_the_last_good(folder, plan, tmp_path, monkeypatch):
-    real = loop.objective
+    real = state.objective
     calls = []
 
     def poisoned(*args):
         calls.append(1)
         return real(*args) * (float("nan") if len(calls) == 6 else 1)
 
-    monkeypatch.setattr(loop, "objective", poisoned)
+    monkeypatch.setattr(state, "objective", poisoned)
     with pytest.raises(TrainingError, match=r"loss is nan at step 5.*checkpoint\.pt"):
         loop.fit(plan, tmp_path, data=folder, progress=False)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
@@ -197,8 +147,8 @@ def test_bad_recipes_are_named(tmp_path, monkeypatch):
     path.write_text('name = "x"\n')
     with pytest.raises(RecipeError, match=r"missing keys \['images', 'masks', 'validation'\]"):
         recipe.read(path)
-    with pytest.raises(RecipeError, match="patch = 64"):
-        recipe.Recipe(**{**SMALL, "patch": 64})
+    with pytest.raises(RecipeError, match="patch = 60"):
+        recipe.Recipe(**{**SMALL, "patch": 60})
     monkeypatch.delenv("XINPAINT_DATA", raising=False)
     with pytest.raises(DataError, match="XINPAINT_DATA"):
         data.data_folder()

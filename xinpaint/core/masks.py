@@ -125,6 +125,38 @@ def transplant(bank: NDArray[np.bool_], shape: tuple[int, int], *, seed: int) ->
     return np.ascontiguousarray(window)
 
 
+def widened(gap: Mask, width: float) -> Mask:
+    """Real gaps as if they were wider: the paper's "bigger scan lines", of a real pattern.
+
+    Each gap grows up and down until it is on average `width` times as high (Pondaven et al. 2022);
+    the period stays, so growth ends where a quarter of the pixels would be left.
+
+    Parameters
+    ----------
+    gap : bool ``[y x]``
+    width : float
+        1 leaves it as it is.
+
+    Returns
+    -------
+    bool ``[y x]``
+        True = missing; all of `gap` included.
+    """
+    starts = int(gap[0].sum()) + int((gap[1:] & ~gap[:-1]).sum())
+    more = round((width - 1) * float(gap.sum()) / max(starts, 1))
+    made = gap.copy()
+    for k in range(more):
+        grown = made.copy()
+        if k % 2:
+            grown[1:] |= made[:-1]
+        else:
+            grown[:-1] |= made[1:]
+        if grown.mean() > max(0.75, float(gap.mean())):
+            break
+        made = grown
+    return made
+
+
 def slc_gaps(missing: NDArray[np.bool_], *, resolution: float = 30.0) -> Mask:
     """Tell the gaps of an SLC-off scene from clouds, lone drop-outs and the land beside the swath.
 

@@ -34,6 +34,8 @@ _SCORES = {
     "mae": "mean absolute error of the hidden pixels, stretched 0-1",
     "crps": "continuous ranked probability score, stretched 0-1",
     "coverage": "share of hidden pixels in the central 90 % interval",
+    "coverage50": "the same, 50 %",
+    "coverage95": "the same, 95 %",
     "answered": "share of hidden pixels that the method answered; the others are not scored",
 }
 
@@ -75,8 +77,8 @@ def score(
     Returns
     -------
     Dataset
-        Over (method, mask, variable): psnr, ssim, mae and answered; crps and coverage, NaN where
-        a method has no standard deviation.
+        Over (method, mask, variable): psnr, ssim, mae and answered; crps and coverage (of the
+        central 90 %, 50 % and 95 %), NaN where a method has no standard deviation.
 
     Raises
     ------
@@ -164,6 +166,8 @@ def _measure_band(
     if std is not None:
         scores["crps"] = metrics.crps(truth, mean, std, answered)
         scores["coverage"] = metrics.coverage(truth, mean, std, answered)
+        scores["coverage50"] = metrics.coverage(truth, mean, std, answered, 0.5)
+        scores["coverage95"] = metrics.coverage(truth, mean, std, answered, 0.95)
     return scores
 
 

@@ -157,6 +157,7 @@ def save(
     recipe: Mapping[str, Any],
     scores: Mapping[str, Any],
     bands: str = ANY_BANDS,
+    more: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a net as safetensors, then its card; both appear whole or not at all.
 
@@ -170,6 +171,8 @@ def save(
         Key of the net table and the net's own arguments.
     recipe, scores : mapping
         Kept in the card, as is `bands`: what the net takes.
+    more : mapping, optional
+        Further entries of the card.
     """
     from safetensors.torch import save_file
 
@@ -186,6 +189,7 @@ def save(
         "reference": recipe.get("reference", ""),
         "scores": dict(scores),
         "recipe": dict(recipe),
+        **(more or {}),
     }
     note = path.with_suffix(".json.partial")
     note.write_text(json.dumps(told, indent=2) + "\n")

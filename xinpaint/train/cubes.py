@@ -143,12 +143,28 @@ def pieces(path: Path, least: float = USEFUL) -> Iterator[Piece]:
         r, c = places[index]
         window = np.s_[:, :, r * side : (r + 1) * side, c * side : (c + 1) * side]
         held = HELD if number % EVERY == min(2, len(chosen) - 1) else ""
-        made = _piece(group, window, f"{path.stem}_r{r:03d}c{c:03d}{held}", least)
+        made = cut_piece(group, window, f"{path.stem}_r{r:03d}c{c:03d}{held}", least=least)
         if made is not None:
             yield made
 
 
-def _piece(group: schema.Group, window: Any, name: str, least: float) -> Piece | None:
+def cut_piece(
+    group: schema.Group, window: Any, name: str, *, least: float = USEFUL, dates: int = DATES
+) -> Piece | None:
+    """Read a window ``[t b y x]`` of a cube: the dates most of which was seen, in their order.
+
+    Parameters
+    ----------
+    least : float
+        Share of a date that must have been seen.
+    dates : int
+        How many at most.
+
+    Returns
+    -------
+    Piece or None
+        None where no date was seen enough.
+    """
     raw, seen = [], []
     for layer in group.layers:
         values = np.asarray(layer.values[window])
@@ -157,7 +173,7 @@ def _piece(group: schema.Group, window: Any, name: str, least: float) -> Piece |
         raw.append(np.where(seen[-1], values, 0).astype(np.float32))
     valid = np.concatenate(seen, axis=1)
     share = valid.mean((1, 2, 3))
-    best = np.sort(np.argsort(-share, kind="stable")[:DATES])
+    best = np.sort(np.argsort(-share, kind="stable")[:dates])
     best = best[(share[best] >= least) & (share[best] > 0)]
     if len(best) == 0:
         return None

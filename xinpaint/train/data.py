@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,17 @@ from numpy.typing import NDArray
 from xinpaint.core import masks
 from xinpaint.core.metrics import stretch
 from xinpaint.errors import DataError
+from xinpaint.io.banks import load_bank
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
+
+
+#: Kinds of gap a recipe may ask for: as they are, 1 to 3 times as wide, clouds, real and clouds.
+KINDS = ("real", "wide_real", "lines", "wide_lines", "clouds", "both")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +41,8 @@ class Image:
 class Batch:
     """Tasks of one step, float32 ``[n b y x]``: truth (stretched), context and target as 0/1.
 
-    With other dates also their values and context ``[n k b y x]`` and days away ``[n k]``.
+    With other dates also their values and context ``[n k b y x]`` and days away ``[n k]``. Fixed
+    tasks have a `name`.
     """
 
     truth: Float
@@ -44,6 +51,7 @@ class Batch:
     others: Float | None = None
     others_context: Float | None = None
     away: Float | None = None
+    name: str = field(default="", kw_only=True)
 
     def to(self, device: str) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """Truth, target, and what a net is given: context values, context and the other dates."""
@@ -117,16 +125,45 @@ def read_images(folder: Path, globs: tuple[str, ...]) -> list[Image]:
 
 
 def read_masks(folder: Path, globs: tuple[str, ...]) -> Bool:
-    """Banks of real gaps, bool ``[n 256 256]``, true = missing (packed bits in ``.npz``)."""
+    """Banks of real gaps, bool ``[n y x]``, true = missing, as `xinpaint.masks.save_bank` wrote."""
     paths = [p for pattern in globs for p in sorted(folder.glob(pattern))]
     if not paths:
         raise DataError(f"nothing in {folder} matches {globs}")
-    banks = [np.unpackbits(np.load(p)["mask"], axis=-1).astype(bool) for p in paths]
+    banks = [load_bank(p) for p in paths]
+    if len(sides := {bank.shape[1:] for bank in banks}) > 1:
+        raise DataError(f"{globs} match banks of windows of {sorted(sides)} pixels: use one side")
     return np.concatenate(banks)
 
 
-def random_gap(bank: Bool, shape: tuple[int, int], rng: np.random.Generator) -> Bool:
+@dataclass(frozen=True, eq=False)
+class Gaps:
+    """A bank of real gaps, bool ``[n y x]``, and how often each of :data:`KINDS` is drawn."""
+
+    bank: Bool
+    shares: Mapping[str, float]
+
+    def draw(self, shape: tuple[int, int], rng: np.random.Generator) -> Bool:
+        """A gap pattern of a random kind, turned now and then."""
+        weight = np.array([self.shares.get(kind, 0.0) for kind in KINDS])
+        kind = KINDS[rng.choice(len(KINDS), p=weight / weight.sum())]
+        seed, width = int(rng.integers(2**31)), float(rng.uniform(1, 3))
+        if kind in ("real", "wide_real", "both"):
+            gap = masks.transplant(self.bank, shape, seed=seed)
+            gap = masks.widened(gap, width) if kind == "wide_real" else gap
+        elif kind in ("lines", "wide_lines"):
+            wide = width if kind == "wide_lines" else 1.0
+            gap = masks.scan_lines(shape, seed=seed, position=rng.uniform(0.15, 1), width=wide)
+        else:
+            gap = np.zeros(shape, np.bool_)
+        if kind in ("clouds", "both"):
+            gap |= masks.clouds(shape, seed=seed, fraction=rng.uniform(0.05, 0.4))
+        return np.rot90(gap) if rng.random() < 0.25 and shape[0] == shape[1] else gap
+
+
+def random_gap(bank: Bool | Gaps, shape: tuple[int, int], rng: np.random.Generator) -> Bool:
     """A gap pattern as training meets it: real, simulated, wide, cloudy or mixed."""
+    if isinstance(bank, Gaps):
+        return bank.draw(shape, rng)
     kind, seed = rng.random(), int(rng.integers(2**31))
     if kind < 0.35:
         gap = masks.transplant(bank, shape, seed=seed)
@@ -141,7 +178,9 @@ def random_gap(bank: Bool, shape: tuple[int, int], rng: np.random.Generator) -> 
     return np.rot90(gap) if rng.random() < 0.25 and shape[0] == shape[1] else gap
 
 
-def sample(images: list[Image], bank: Bool, *, patch: int, batch: int, seed: list[int]) -> Batch:
+def sample(
+    images: list[Image], bank: Bool | Gaps, *, patch: int, batch: int, seed: list[int]
+) -> Batch:
     """The tasks of one step; the same seed gives the same tasks.
 
     Every task is a patch of some bands of one image, turned, mixed and bent in radiometry,
@@ -192,3 +231,32 @@ def _patch(image: Image, bands: int, size: int, rng: np.random.Generator) -> tup
 def _coarsen(name: str) -> float:
     """Sensors finer than Landsat are averaged to its scale more often than not."""
     return 0.6 if name.startswith(("msi", "aster")) else 0.05
+
+
+def jittered(batch: Batch, strength: float, *, seed: list[int]) -> Batch:
+    """A sensor's own gain, offset and noise on each task, band and date: radiometric jitter.
+
+    Our nets answer in the unit of what they see, so gain and offset teach them nothing; noise does,
+    and so do gain and offset to a net that is not blind to them.
+
+    Parameters
+    ----------
+    strength : float
+        Gains within 1 ± `strength`, offsets within ± `strength` / 2, noise up to a tenth of it, on
+        values stretched to 0-1. 0 leaves all as it is.
+    seed : list of int
+        The same seed gives the same jitter.
+    """
+    if not strength:
+        return batch
+    rng = np.random.default_rng(seed)
+
+    def bent(values: Float) -> Float:
+        one = (*values.shape[:-2], 1, 1)
+        gain, offset = rng.uniform(-1, 1, one), rng.uniform(-0.5, 0.5, one)
+        noise = rng.uniform(0, 0.1, one) * rng.standard_normal(values.shape, np.float32)
+        made = values * (1 + strength * gain) + strength * (offset + noise)
+        return made.astype(np.float32)
+
+    others = None if batch.others is None else bent(batch.others)
+    return replace(batch, truth=bent(batch.truth), others=others)

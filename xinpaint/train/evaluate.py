@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -28,6 +28,11 @@ class Score:
     coverage: float
     crps: float
 
+    @property
+    def cost(self) -> float:
+        """What patience wants smaller: the CRPS."""
+        return self.crps
+
     def asdict(self) -> dict[str, float]:
         """Plain values."""
         return asdict(self)
@@ -42,12 +47,10 @@ def validation_tasks(images: list[Image], bank: Bool, side: int = 256) -> list[B
     for k, image in enumerate(images):
         height, width = (min(side, n // 8 * 8) for n in image.valid.shape[1:])
         valid = image.valid[:, :height, :width]
-        for gap in (
-            masks.transplant(bank, (height, width), seed=1000 + k),
-            masks.scan_lines((height, width), seed=2000 + k, position=0.95),
-        ):
+        for kind, gap in _gaps(bank, (height, width), k):
             parts = (image.values[:, :height, :width], valid & ~gap, valid & gap)
-            tasks.append(Batch(*(p[None].astype(np.float32) for p in parts)))
+            arrays = (p[None].astype(np.float32) for p in parts)
+            tasks.append(Batch(*arrays, name=f"{image.name} {kind}"))
     return tasks
 
 
@@ -62,17 +65,24 @@ def validation_dates(
         for date in np.flatnonzero(stack.whole)[:4]:
             rest = [k for k in range(len(values)) if k != date][:6]
             away = (stack.days[rest] - stack.days[date])[None].astype(np.float32)
-            for gap in (
-                masks.transplant(bank, (height, width), seed=1000 + int(date)),
-                masks.scan_lines((height, width), seed=2000 + int(date), position=0.95),
-            ):
+            for kind, gap in _gaps(bank, (height, width), int(date)):
                 space = (values[date], valid[date] & ~gap, valid[date] & gap)
                 arrays = [p[None].astype(np.float32) for p in (*space, values[rest], valid[rest])]
                 truth, context, target, others, known = arrays
-                tasks.append(Batch(truth, context, target, others, known, away))
+                name = f"{stack.name} {date} {kind}"
+                tasks.append(Batch(truth, context, target, others, known, away, name=name))
     for k in range(16):
-        tasks.append(sample_dates(images, [], bank, patch=96, batch=24, dates=6, seed=[7, k]))
+        drawn = sample_dates(images, [], bank, patch=96, batch=24, dates=6, seed=[7, k])
+        tasks.append(replace(drawn, name=f"pseudo-dates {k}"))
     return tasks
+
+
+def _gaps(bank: Bool, shape: tuple[int, int], number: int) -> list[tuple[str, Bool]]:
+    """A real gap pattern and stripes at the scan edge, always the same ones."""
+    return [
+        ("real", masks.transplant(bank, shape, seed=1000 + number)),
+        ("edge", masks.scan_lines(shape, seed=2000 + number, position=0.95)),
+    ]
 
 
 def probabilistic(net: nn.Module) -> bool:

@@ -68,11 +68,12 @@ def hole_loss(mean: Tensor, truth: Tensor, context: Tensor, target: Tensor) -> T
 def ms_ssim_loss(mean: Tensor, truth: Tensor, context: Tensor, target: Tensor) -> Tensor:
     """1 − MS-SSIM of the composed image (context as it is, answers at the target).
 
-    Wang et al. 2003, through pytorch-msssim; window 5, so patches must be above 64 pixels.
+    Wang et al. 2003, through pytorch-msssim; its four halvings need patches above 64 pixels
+    under a window of 5, above 32 under the window of 3 that smaller ones get.
     """
     from pytorch_msssim import ms_ssim
 
-    seen = context + target
+    seen, window = context + target, 5 if min(mean.shape[-2:]) > 64 else 3
     composed = torch.where(target > 0, mean, truth) * seen
     a, b = composed.clamp(0, 1).flatten(0, 1)[:, None], (truth * seen).clamp(0, 1).flatten(0, 1)
-    return 1 - ms_ssim(a, b[:, None], data_range=1.0, win_size=5)  # type: ignore[no-any-return]
+    return 1 - ms_ssim(a, b[:, None], data_range=1.0, win_size=window)  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xinpaint.errors import RecipeError
+from xinpaint.train.data import KINDS
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,13 @@ class Recipe:
         years; the images are then ``<place>_<yyyymmdd>.tif``.
     class_weights : tuple of float
         Weight of not water, seasonal and permanent in the loss.
+    gaps : dict
+        How often each kind of gap hides pixels, as numbers to be compared: real, wide_real, lines,
+        wide_lines, clouds, both. The mixture of the shipped weights where empty.
+    jitter : float
+        Radiometric jitter: gain and offset of each band and date within so much, and noise.
     patch, batch : int
-        Side of a patch in pixels (a multiple of 8, above 64); band-patches a step.
+        Side of a patch in pixels (a multiple of 8, 40 or more); band-patches a step.
     steps, warmup : int
         Optimiser steps in all, and those with a rising rate.
     rate, decay, clip, ema : float
@@ -62,6 +68,9 @@ class Recipe:
         Fixes the data of every step and the first weights.
     save_every, validate_every : int
         In steps.
+    patience : int
+        Stop after so many validations without a better one (a lower CRPS; of classes, a higher
+        mean IoU) and write the best average; 0 = never, write the last.
     licence, reference : str
         Written into the weights' card.
     """
@@ -82,6 +91,8 @@ class Recipe:
     change: float = 0.35
     large: float = 0.0
     start: str = ""
+    gaps: dict[str, float] = field(default_factory=dict)
+    jitter: float = 0.0
     patch: int = 96
     batch: int = 24
     steps: int = 8000
@@ -97,12 +108,17 @@ class Recipe:
     seed: int = 0
     save_every: int = 250
     validate_every: int = 1000
+    patience: int = 0
     licence: str = ""
     reference: str = ""
 
     def __post_init__(self) -> None:
-        if self.patch % 8 or self.patch <= 64:
-            raise RecipeError(f"patch = {self.patch}: use a multiple of 8 above 64, such as 96")
+        if self.patch % 8 or self.patch < 40:
+            raise RecipeError(f"patch = {self.patch}: use a multiple of 8 from 40, such as 96")
+        if set(self.gaps) - set(KINDS) or (self.gaps and not sum(self.gaps.values()) > 0):
+            raise RecipeError(f"gaps = {self.gaps}: wanted shares of {list(KINDS)}, not all 0")
+        if min([self.jitter, self.patience, *self.gaps.values()]) < 0:
+            raise RecipeError("jitter, patience and the shares of gaps: use 0 or more")
         if not 0 <= self.dates <= 6:
             raise RecipeError(f"dates = {self.dates}: use 0 (space alone) to 6")
         for name in ("batch", "steps", "save_every", "validate_every"):

@@ -62,6 +62,11 @@ class Score:
     seasonal: float
     ece: float
 
+    @property
+    def cost(self) -> float:
+        """What patience wants smaller: the mean IoU, turned round."""
+        return -self.miou
+
     def asdict(self) -> dict[str, float]:
         """Plain values."""
         return asdict(self)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xinpaint.train.data import Batch, Bool, Float, Image, random_gap, read_image
+from xinpaint.train.data import Batch, Bool, Float, Gaps, Image, random_gap, read_image
 from xinpaint.train.pseudo import pseudo_date, spoil
 
 #: cfmask codes that are no view of the ground: shadow, cloud, fill.
@@ -85,7 +85,7 @@ def _day(path: Path) -> float:
 def sample_dates(
     images: list[Image],
     stacks: list[Stack],
-    bank: Bool,
+    bank: Bool | Gaps,
     *,
     patch: int,
     batch: int,
@@ -150,7 +150,7 @@ def _task(
     valid: Bool,
     days: np.ndarray,
     count: int,
-    bank: Bool,
+    bank: Bool | Gaps,
     rng: np.random.Generator,
     lies: tuple[float, float],
 ) -> tuple[np.ndarray, ...]:
