@@ -33,12 +33,8 @@ MODELS = ("convnp", "convcnp", "convlnp", "ongrid")
 WATER = "unet3d-water"
 #: What the card of a net says that takes whatever bands there are.
 ANY_BANDS = "any number, any order, any unit"
-#: Nets that take other dates.
-DATED = frozenset({"convnp"})
-#: Nets that tell classes instead of filling.
-CLASSIFIERS = frozenset({"unet3d"})
-#: Nets whose answers can be drawn.
-LATENT = frozenset({"convlnp"})
+#: Nets that take other dates, that tell classes instead of filling, that can be drawn from.
+DATED, CLASSIFIERS, LATENT = {"convnp"}, {"unet3d"}, {"convlnp"}
 
 _LOCK = threading.Lock()
 
