@@ -292,6 +292,8 @@ def _cube(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
         else array.assign_coords({axes["band"]: range(array.sizes[axes["band"]])})
     )
     bands = named.to_dataset(axes["band"])
+    for variable in bands.data_vars.values():  # the split leaves nodata behind
+        variable.attrs, variable.encoding = dict(array.attrs), dict(array.encoding)
     return bands.rename({name: str(name) for name in bands.data_vars})
 
 

@@ -133,6 +133,13 @@ def calibration(truth: Any, mean: Any, std: Any) -> Picture:
     ----------
     truth, mean, std : array_like, same shape
         Any unit. Pixels where one is NaN or std is 0 are left out.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> figure = calibration(rng.normal(size=999), np.zeros(999), np.ones(999))
+    >>> figure.axes[0].get_xlabel()
+    'central interval'
     """
     from xinpaint.plot_figure import Picture
 

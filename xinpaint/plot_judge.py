@@ -46,6 +46,10 @@ def errors(filled: xr.Dataset, truth: xr.Dataset, *, band: str = "red", time: in
     ------
     SchemaError
         If a band is not there, the grids differ, or nothing was filled where the truth is known.
+
+    Examples
+    --------
+    >>> figure = errors(filled, truth, band="nir")  # doctest: +SKIP
     """
     true, made, code = _pair(filled, truth, band, time)
     judged = (code == FILLED) & np.isfinite(true) & np.isfinite(made)
@@ -92,6 +96,10 @@ def reliability(filled: xr.Dataset, truth: xr.Dataset, *, bands: Sequence[str] =
     ------
     SchemaError
         If a variable is not there, or no filled pixel has a truth.
+
+    Examples
+    --------
+    >>> figure = reliability(filled, truth, bands=["red"])  # doctest: +SKIP
     """
     true, made, std, _ = _pooled(filled, truth, bands)
     return calibration(true, made, std)
@@ -117,6 +125,10 @@ def coverage_by_distance(
     ------
     SchemaError
         If a variable is not there, no filled pixel has a truth, or `level` is not in (0, 1).
+
+    Examples
+    --------
+    >>> figure = coverage_by_distance(filled, truth, level=0.5)  # doctest: +SKIP
     """
     if not 0 < level < 1:
         raise SchemaError(f"level = {level}: wanted a share between 0 and 1, such as 0.9")

@@ -48,6 +48,13 @@ def seasonality(water: xr.Dataset, *, most: int = 12) -> Picture:
     ------
     SchemaError
         If there is no seasonality, or it has other dims.
+
+    Examples
+    --------
+    >>> ds = xinpaint.tutorial.open_cube(dates=6, size=48, truth=True)
+    >>> figure = seasonality(ds.water.seasonality(method="count", window=6, step=6))
+    >>> figure.axes[0].get_title()
+    '2008-04 to 2008-09'
     """
     from matplotlib.patches import Patch
 
@@ -93,6 +100,12 @@ def area(water: xr.Dataset, *, rest: bool = False) -> Picture:
     ------
     SchemaError
         If there is neither an area nor classes to measure, or the size of a pixel is not known.
+
+    Examples
+    --------
+    >>> ds = xinpaint.tutorial.open_cube(dates=2, size=48, truth=True)
+    >>> area(ds.water.extent()).axes[0].get_ylabel()
+    'area, km²'
     """
     if "area" not in water:
         from xinpaint.cube.area import area as measure

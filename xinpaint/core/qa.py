@@ -260,6 +260,11 @@ def observed(
     ------
     SchemaError
         An unknown flag or a negative width.
+
+    Examples
+    --------
+    >>> observed(decode(np.array([[21824, 22280]]), "qa_pixel"))  # clear land, cloud
+    array([[ True, False]])
     """
     if dilate < 0 or edge < 0:
         raise SchemaError(f"found dilate={dilate}, edge={edge}; wanted 0 or more pixels")

@@ -42,6 +42,12 @@ class Check:
         Whether xinpaint fails without it; otherwise only a part of it does.
     fix : str
         The command, or the change, that mends it; empty where nothing needs mending.
+
+    Examples
+    --------
+    >>> print(Check("hats", "missing", ok=False, needed=False, fix="pip install hats"))
+    -       hats                   missing
+            pip install hats
     """
 
     what: str

@@ -55,6 +55,11 @@ class Weights:
         The ``.safetensors`` file; its card is the ``.json`` beside it.
     sha256 : str
         Of the file; checked again wherever it is loaded.
+
+    Examples
+    --------
+    >>> find("convcnp").probabilistic
+    True
     """
 
     path: str

@@ -64,6 +64,11 @@ class Recipe:
         In steps.
     licence, reference : str
         Written into the weights' card.
+
+    Examples
+    --------
+    >>> Recipe("mine", validation=("held",), images=("*.tif",), masks=("gaps.npz",)).net
+    'convcnp'
     """
 
     name: str
