@@ -38,6 +38,7 @@ myst_heading_anchors = 3
 suppress_warnings = ["mystnb.unknown_mime_type"]
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
+nb_output_stderr = "warn"  # no reader is shown a warning: the build fails first
 nb_execution_timeout = 900  # a busy machine is no reason to fail
 
 HERE = Path(__file__).parent

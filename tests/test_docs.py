@@ -81,6 +81,26 @@ def test_a_notebook_is_in_the_contents(path: Path) -> None:
     assert f"generated/{path.stem}\n" in (DOCS / "index.md").read_text()
 
 
+def test_the_readme_shows_the_results_that_were_measured() -> None:
+    from benchmarks import readme
+
+    made = readme.table((DOCS / "results-time.md").read_text())
+    said = (ROOT / "README.md").read_text()
+    assert readme.written(said, made) == said, "run python -m benchmarks.readme"
+
+
+def test_the_code_of_the_readme_runs_as_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = xinpaint.tutorial.open_cube(dates=2, size=48)
+    monkeypatch.setattr(xinpaint.tutorial, "open_cube", lambda: small)
+    code = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
+    exec(code[0], {})
+    assert "red_std" in capsys.readouterr().out
+    assert (tmp_path / "filled.png").stat().st_size > 1000
+
+
 def blocks(name: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", (DOCS / name).read_text(), flags=re.S | re.M)
 

@@ -134,6 +134,11 @@ def calibration(truth: Any, mean: Any, std: Any) -> Picture:
     truth, mean, std : array_like, same shape
         Any unit. Pixels where one is NaN or std is 0 are left out.
 
+    Raises
+    ------
+    SchemaError
+        If no pixel is left.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)

@@ -104,6 +104,14 @@ def open_filled(dst: Place, *, strict: bool = False) -> xr.Dataset:
 def status(dst: Place) -> Report:
     """Read blocks by status and failures with their causes; cheap, also while it is being filled.
 
+    Parameters
+    ----------
+    dst : str or path
+
+    Returns
+    -------
+    Report
+
     Raises
     ------
     JobError
