@@ -39,7 +39,7 @@ def section(page: str, title: str) -> dict[str, dict[str, str]]:
 
 
 def table(page: str) -> str:
-    """Mean PSNR of each method in dB, the best in bold, and how often the truth is in its 90 % interval."""
+    """Mean PSNR of each method in dB, the best in bold; how often the 90 % interval holds."""
     found = {short: section(page, title) for title, short in SECTIONS.items()}
     lines = ["| PSNR of the hidden pixels, dB | " + " | ".join(found) + " |"]
     lines.append("|---" * (len(found) + 1) + "|")

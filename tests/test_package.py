@@ -1,4 +1,4 @@
-"""What is shipped: a wheel and an sdist that are whole, small, and work where they are installed."""
+"""What is shipped: a wheel and an sdist that are whole and small, and work once installed."""
 
 from __future__ import annotations
 
