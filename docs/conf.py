@@ -26,6 +26,8 @@ templates_path = [sphinx_autosummary_accessors.templates_path]
 exclude_patterns = ["_build", "generated/commands.md"]
 html_theme = "sphinx_book_theme"
 html_title = "xinpaint"
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 html_theme_options = {"show_toc_level": 2, "home_page_in_toc": True}
 
 autosummary_generate = True
@@ -47,7 +49,7 @@ MADE = HERE / "generated"
 
 def commands() -> str:
     """The help of every command, as a page says it."""
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "80"
     parser = cli._parser()
     chosen = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     parts = [

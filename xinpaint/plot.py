@@ -89,7 +89,7 @@ def before_after(
     for ax, (title, ds) in zip(axes, pictures.items(), strict=False):
         _show(ax, rgb(ds, bands=bands, time=time, limits=limits), gappy[bands[0]])
         missing = np.isnan(_plane(ds, bands[0], time)).mean()
-        ax.set_title(f"{title}, {missing:.1%} missing" if missing > 0.0005 else title)
+        ax.set_title(f"{title}, {missing:.1%} missing" if missing > 0.0005 else title, fontsize=10)
     if sure is not None:
         _uncertainty(figure, axes[len(pictures)], sure, bands, time)
     when = _date(gappy[bands[0]], time)
@@ -219,10 +219,10 @@ def _panels(count: int, columns: int, array: xr.DataArray) -> tuple[Picture, lis
 
     height, width = array.shape[-2:]
     rows = -(-count // columns)
-    side = 4.0
+    side = 3.0
     tall = float(np.clip(side * _aspect(array) * height / width, 1.2, 12))
     size = (columns * side + 0.6, rows * (tall + 0.45) + 0.4)
-    figure = Picture(figsize=size, dpi=150, layout="constrained")
+    figure = Picture(figsize=size, dpi=200, layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax in axes:
         ax.set_axis_off()
@@ -277,7 +277,7 @@ def _uncertainty(
     picture[observed] = 0.93
     picture[~known & ~observed] = MISSING
     _show(ax, picture, filled[bands[0]])
-    ax.set_title("uncertainty (1 standard deviation)")
+    ax.set_title("uncertainty (1 standard deviation)", fontsize=10)
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 

@@ -63,7 +63,7 @@ def errors(filled: xr.Dataset, truth: xr.Dataset, *, band: str = "red", time: in
     top = float(np.percentile(np.abs(miss[judged]), 99)) or 1.0
     array = filled[band]
     figure, axes = _panels(3 if std is None else 4, 3 if std is None else 2, array)
-    figure.set_figwidth(1.15 * figure.get_figwidth())  # room for the colour bars
+    figure.set_figwidth(1.3 * figure.get_figwidth())  # room for colour bars and coordinates
     low, high = metrics.stretch(true, np.isfinite(true))
     gray = {"cmap": "gray", "vmin": low, "vmax": high}
     for ax, title, plane in zip(axes, ("truth", "filled"), (true, made), strict=False):
@@ -215,4 +215,4 @@ def _map(
     image = _show(ax, plane, array, cmap=colours, **options)
     extend = "max" if options["vmin"] == 0 else "both"
     figure.colorbar(image, ax=ax, shrink=0.8, pad=0.02, extend=extend).ax.tick_params(labelsize=8)
-    ax.set_title(title)
+    ax.set_title(title, fontsize=10)

@@ -77,7 +77,7 @@ def seasonality(water: xr.Dataset, *, most: int = 12) -> Picture:
     for ax, plane in zip(axes, array, strict=False):
         codes = plane.values if _north_up(plane) else plane.values[::-1]
         _show(ax, table[codes], plane)
-        ax.set_title(_months(plane, length))
+        ax.set_title(_months(plane, length), fontsize=10)
     _ticks(axes[: len(array)], array)
     handles = [Patch(facecolor=c, edgecolor="0.6", label=name) for name, c in classes.values()]
     columns = 4 if len(array) > 1 else 2
