@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from xinpaint.errors import SchemaError
-
 if TYPE_CHECKING:
     from xinpaint.cube.schema import Mask
     from xinpaint.plot_figure import Picture
 
 Bands = Sequence[str] | None
-_ADDED = ("_std", "_provenance")
 
 
 class WaterPlot:
@@ -41,9 +38,10 @@ class WaterPlot:
         >>> seasons = filled.water.seasonality(method="count", window=6, step=6)
         >>> figure = seasons.water.plot.seasonality()
         """
+        from xinpaint.cube.schema import as_dataset
         from xinpaint.plot_water import seasonality
 
-        return seasonality(self._obj.to_dataset() if _is_array(self._obj) else self._obj, most=most)
+        return seasonality(as_dataset(self._obj), most=most)
 
     def area(self, *, rest: bool = False) -> Picture:
         """Draw the area of each class of water over time, in km².
@@ -62,9 +60,10 @@ class WaterPlot:
         >>> filled = xinpaint.tutorial.open_cube(dates=6, size=48, truth=True)
         >>> figure = filled.water.extent().water.plot.area()
         """
+        from xinpaint.cube.schema import as_dataset
         from xinpaint.plot_water import area
 
-        return area(self._obj.to_dataset() if _is_array(self._obj) else self._obj, rest=rest)
+        return area(as_dataset(self._obj), rest=rest)
 
 
 class Plot(WaterPlot):
@@ -93,9 +92,10 @@ class Plot(WaterPlot):
         >>> ds.inpaint.plot.gaps().axes[0].get_ylabel()
         'missing pixels, %'
         """
+        from xinpaint.cube.bandwise import bandwise
         from xinpaint.plot import gaps
 
-        return gaps(_cube(self._obj), observed=observed)
+        return gaps(bandwise(self._obj), observed=observed)
 
     def before_after(
         self,
@@ -125,10 +125,11 @@ class Plot(WaterPlot):
         >>> ds = xinpaint.tutorial.open_cube(dates=2, size=48)
         >>> figure = ds.inpaint.plot.before_after(ds.inpaint.telea(), time=1)
         """
+        from xinpaint.cube.bandwise import bandwise, shown
         from xinpaint.plot import before_after
 
-        cube = _cube(self._obj)
-        return before_after(cube, filled, truth, bands=_bands(cube, bands), time=time)
+        cube = bandwise(self._obj)
+        return before_after(cube, filled, truth, bands=shown(cube, bands), time=time)
 
     def swipe(self, filled: xr.Dataset, *, bands: Bands = None, time: int = 0) -> Any:
         """Show this cube before and after under a handle to drag (extra ``swipe``: hvplot).
@@ -155,10 +156,11 @@ class Plot(WaterPlot):
         --------
         >>> ds.inpaint.plot.swipe(ds.inpaint.telea())  # doctest: +SKIP
         """
+        from xinpaint.cube.bandwise import bandwise, shown
         from xinpaint.plot_swipe import swipe
 
-        cube = _cube(self._obj)
-        return swipe(cube, filled, bands=_bands(cube, bands), time=time)
+        cube = bandwise(self._obj)
+        return swipe(cube, filled, bands=shown(cube, bands), time=time)
 
     def uncertainty(self, *, bands: Bands = None, time: int = 0) -> Picture:
         """Map the standard deviation of the filled pixels of this filled cube.
@@ -177,10 +179,11 @@ class Plot(WaterPlot):
         >>> ds = xinpaint.tutorial.open_cube(dates=2, size=48)
         >>> figure = ds.inpaint.regression().inpaint.plot.uncertainty()
         """
+        from xinpaint.cube.bandwise import bandwise, shown
         from xinpaint.plot import uncertainty
 
-        cube = _cube(self._obj)
-        return uncertainty(cube, bands=_bands(cube, bands), time=time)
+        cube = bandwise(self._obj)
+        return uncertainty(cube, bands=shown(cube, bands), time=time)
 
     def errors(self, truth: xr.Dataset, *, band: str | None = None, time: int = 0) -> Picture:
         """Draw truth, fill, error and standard deviation of one band of this filled cube.
@@ -204,10 +207,11 @@ class Plot(WaterPlot):
         >>> truth = xinpaint.tutorial.open_cube(dates=2, size=48, truth=True)
         >>> figure = ds.inpaint.regression().inpaint.plot.errors(truth, band="nir")
         """
+        from xinpaint.cube.bandwise import bandwise, shown
         from xinpaint.plot_judge import errors
 
-        cube = _cube(self._obj)
-        return errors(cube, truth, band=band or _bands(cube, None)[0], time=time)
+        cube = bandwise(self._obj)
+        return errors(cube, truth, band=band or shown(cube, None)[0], time=time)
 
     def reliability(self, truth: xr.Dataset, *, bands: Bands = None) -> Picture:
         """Draw how often the truth falls inside this filled cube's intervals of each size.
@@ -229,10 +233,11 @@ class Plot(WaterPlot):
         >>> truth = xinpaint.tutorial.open_cube(dates=2, size=48, truth=True)
         >>> figure = ds.inpaint.regression().inpaint.plot.reliability(truth)
         """
+        from xinpaint.cube.bandwise import bandwise, shown
         from xinpaint.plot_judge import reliability
 
-        cube = _cube(self._obj)
-        return reliability(cube, truth, bands=_bands(cube, bands))
+        cube = bandwise(self._obj)
+        return reliability(cube, truth, bands=shown(cube, bands))
 
     def coverage_by_distance(
         self, truth: xr.Dataset, *, bands: Bands = None, level: float = 0.9
@@ -256,10 +261,11 @@ class Plot(WaterPlot):
         >>> truth = xinpaint.tutorial.open_cube(dates=2, size=48, truth=True)
         >>> figure = ds.inpaint.regression().inpaint.plot.coverage_by_distance(truth)
         """
+        from xinpaint.cube.bandwise import bandwise, shown
         from xinpaint.plot_judge import coverage_by_distance
 
-        cube = _cube(self._obj)
-        return coverage_by_distance(cube, truth, bands=_bands(cube, bands), level=level)
+        cube = bandwise(self._obj)
+        return coverage_by_distance(cube, truth, bands=shown(cube, bands), level=level)
 
 
 class Pictured:
@@ -271,44 +277,3 @@ class Pictured:
     def plot(self) -> Plot:
         """Pictures of this cube: see `Plot`."""
         return Plot(self._obj)
-
-
-def _is_array(obj: xr.Dataset | xr.DataArray) -> bool:
-    return isinstance(obj, xr.DataArray)
-
-
-def _cube(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    """One variable a band, whatever came."""
-    from xinpaint.cube.schema import as_dataset, find_axes
-
-    dataset = as_dataset(obj)
-    axes = find_axes(dataset)
-    if "band" not in axes or len(dataset.data_vars) != 1:
-        return dataset
-    (array,) = dataset.data_vars.values()
-    named = (
-        array
-        if axes["band"] in array.coords
-        else array.assign_coords({axes["band"]: range(array.sizes[axes["band"]])})
-    )
-    bands = named.to_dataset(axes["band"])
-    for variable in bands.data_vars.values():  # the split leaves nodata behind
-        variable.attrs, variable.encoding = dict(array.attrs), dict(array.encoding)
-    return bands.rename({name: str(name) for name in bands.data_vars})
-
-
-def _bands(cube: xr.Dataset, bands: Bands) -> Sequence[str]:
-    if bands is not None:
-        return (bands,) if isinstance(bands, str) else bands
-    if {"red", "green", "blue"} <= set(cube.data_vars):
-        return ("red", "green", "blue")
-    from xinpaint.core.qa import is_quality
-
-    names = [str(n) for n in cube.data_vars if cube[n].ndim in (2, 3)]
-    names = [n for n in names if not (n.endswith(_ADDED) or is_quality(n))]
-    names = [n for n in names if cube[n].dtype.kind in "iuf"]
-    if not names:
-        raise SchemaError(
-            f"found no band over ((time,) y, x) to draw among {sorted(map(str, cube.data_vars))}"
-        )
-    return names[:1]
