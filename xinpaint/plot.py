@@ -16,6 +16,7 @@ from xinpaint.errors import SchemaError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from xinpaint.cube.schema import Mask
     from xinpaint.plot_figure import Picture
 
 #: Reddish purple of Okabe and Ito: no land, water or cloud has it, and it reads for all eyes.
@@ -105,7 +106,7 @@ def uncertainty(filled: xr.Dataset, *, bands: Sequence[str] = RGB, time: int = 0
     return figure
 
 
-def gaps(ds: xr.Dataset, *, observed: xr.DataArray | xr.Dataset | None = None) -> Picture:
+def gaps(ds: xr.Dataset, *, observed: Mask = None) -> Picture:
     """Draw the missing share of each date, mean over bands."""
     from xinpaint.cube.inpaint import gaps as find
     from xinpaint.plot_figure import Picture

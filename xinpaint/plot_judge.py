@@ -65,10 +65,10 @@ def errors(filled: xr.Dataset, truth: xr.Dataset, *, band: str = "red", time: in
     figure, axes = _panels(3 if std is None else 4, 3 if std is None else 2, array)
     figure.set_figwidth(1.3 * figure.get_figwidth())  # room for colour bars and coordinates
     low, high = metrics.stretch(true, np.isfinite(true))
-    gray = {"cmap": "gray", "vmin": low, "vmax": high}
+    gray: dict[str, Any] = {"cmap": "gray", "vmin": low, "vmax": high}
     for ax, title, plane in zip(axes, ("truth", "filled"), (true, made), strict=False):
         _map(figure, ax, title, plane, array, **gray)
-    shades = {"cmap": "PuOr", "vmin": -top, "vmax": top}
+    shades: dict[str, Any] = {"cmap": "PuOr", "vmin": -top, "vmax": top}
     _map(figure, axes[2], "filled − truth", miss, array, rest=0.93, **shades)
     if std is not None:
         known = np.where(code == FILLED, std, np.nan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,15 +15,16 @@ from xinpaint.water.extent import NO_DATA, NOT_WATER
 if TYPE_CHECKING:
     from xinpaint.plot_figure import Picture
 
+Colour = tuple[float, float, float]
 #: Class -> its name and colour: white land, light blue seasonal and dark blue permanent water.
-COLOURS = {
+COLOURS: dict[int, tuple[str, Colour]] = {
     NOT_WATER: ("not water", (0.96, 0.96, 0.96)),
     SEASONAL: ("seasonal", (0.60, 0.77, 1.00)),
     PERMANENT: ("permanent", (0.00, 0.00, 0.67)),
     NO_DATA: ("no data", MISSING),
 }
 #: Lines of an area plot, by the class's name; told apart by mark and lightness as well.
-LINES = {
+LINES: dict[str, dict[str, Any]] = {
     "permanent": {"color": "#00007f", "marker": "s"},
     "water": {"color": "#00007f", "marker": "s"},
     "seasonal": {"color": "#56b4e9", "marker": "o"},
@@ -132,7 +133,7 @@ def area(water: xr.Dataset, *, rest: bool = False) -> Picture:
     return figure
 
 
-def _classes(array: xr.DataArray) -> dict[int, tuple[str, tuple[float, ...]]]:
+def _classes(array: xr.DataArray) -> dict[int, tuple[str, Colour]]:
     """Code -> name and colour, by the variable's own CF attributes where it says all of it."""
     from matplotlib.colors import is_color_like, to_rgb
 
