@@ -99,10 +99,9 @@ def _again() -> str:
 
 
 def _python() -> Iterator[Check]:
-    from xinpaint import __file__ as place
     from xinpaint.version import __version__
 
-    yield Check("xinpaint", f"{__version__} in {Path(place).parent}")
+    yield Check("xinpaint", f"{__version__} in {Path(__file__).parents[1]}")
     enough = sys.version_info >= (3, 11)
     said = f"{platform.python_version()} on {platform.platform(terse=True)}"
     yield Check("Python", said, ok=enough, fix="" if enough else "install Python 3.11 or newer")
