@@ -103,6 +103,7 @@ def uncertainty(filled: xr.Dataset, *, bands: Sequence[str] = RGB, time: int = 0
     figure, axes = _panels(1, 1, filled[bands[0]])
     _uncertainty(figure, axes[0], filled, bands, time)
     _ticks(axes, filled[bands[0]])
+    figure.set_figwidth(1.35 * figure.get_figwidth())  # room for the colour bar and coordinates
     return figure
 
 
@@ -278,7 +279,7 @@ def _uncertainty(
     picture[observed] = 0.93
     picture[~known & ~observed] = MISSING
     _show(ax, picture, filled[bands[0]])
-    ax.set_title("uncertainty (1 standard deviation)", fontsize=10)
+    ax.set_title("uncertainty (1 std)", fontsize=10, y=1.0)
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
