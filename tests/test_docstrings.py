@@ -17,8 +17,8 @@ from xinpaint.accessors_water import Water
 
 PAGE = (Path(__file__).parent.parent / "docs" / "api.rst").read_text()
 NAMES = re.findall(r"^   (Dataset\.[\w.]+|[a-z]\w*\.[\w.]+)$", PAGE, flags=re.M)
-#: Protocols: what they ask for is the example, and *Extend* gives one.
-PROTOCOLS = {"methods.base.Filler", "methods.base.Classifier"}
+#: Protocols, whose example is in *Extend*, and a record that only `find` makes.
+PROTOCOLS = {"io.weights.Weights", "methods.base.Filler", "methods.base.Classifier"}
 
 each = pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("errors.")])
 

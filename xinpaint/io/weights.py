@@ -56,10 +56,6 @@ class Weights:
     sha256 : str
         Of the file; checked again wherever it is loaded.
 
-    Examples
-    --------
-    >>> find("convcnp").probabilistic
-    True
     """
 
     path: str
