@@ -55,7 +55,6 @@ class Weights:
         The ``.safetensors`` file; its card is the ``.json`` beside it.
     sha256 : str
         Of the file; checked again wherever it is loaded.
-
     """
 
     path: str
