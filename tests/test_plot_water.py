@@ -38,3 +38,35 @@ def test_errors(seasons):
         plot_water.seasonality(seasons[["months_seen"]])
     with pytest.raises(SchemaError, match="must have dims"):
         plot_water.seasonality(seasons.isel(time=0, y=0))
+
+
+def test_colours_and_names_of_the_variable_itself(seasons):
+    one = seasons.isel(time=0).copy()
+    one["seasonality"] = one.seasonality.assign_attrs(flag_colors="#ffffff #00ff00 #ff0000 #888888")
+    figure = plot_water.seasonality(one)
+    picture = np.asarray(figure.axes[0].images[0].get_array())
+    where = one.seasonality.values == 2
+    assert where.any()
+    assert (picture[where] == (1, 0, 0)).all()
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["not water", "seasonal", "permanent", "no data"]
+
+
+def test_maps_lie_in_their_coordinates(seasons):
+    image = plot_water.seasonality(seasons).axes[0].images[0]
+    left, right, bottom, top = image.get_extent()
+    x, y = seasons.x.values, seasons.y.values
+    assert (left + right) / 2 == pytest.approx((x[0] + x[-1]) / 2)
+    assert right - left == pytest.approx(abs(x[1] - x[0]) * len(x))
+    assert top - bottom == pytest.approx(abs(y[1] - y[0]) * len(y))
+
+
+def test_area_has_a_line_for_each_class_that_is_water(seasons):
+    table = seasons.water.area().area
+    ax = plot_water.area(seasons).axes[0]
+    drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
+    assert "not water" not in drawn
+    np.testing.assert_allclose(drawn["permanent"], table.sel({"class": "permanent"}))
+    np.testing.assert_allclose(drawn["seasonal"], table.sel({"class": "seasonal"}))
+    marks = [line.get_marker() for line in ax.lines]
+    assert len(set(marks)) == len(marks)  # not told apart by colour alone

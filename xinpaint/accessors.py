@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from xinpaint.accessors_neural import Neural
+from xinpaint.accessors_plot import Pictured
 from xinpaint.accessors_time import ThroughTime, fill
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def _fillers(methods: str | Sequence[str] | Mapping[str, Filler]) -> Mapping[str
 
 @xr.register_dataset_accessor("inpaint")
 @xr.register_dataarray_accessor("inpaint")
-class Inpaint(Neural, ThroughTime):
+class Inpaint(Neural, ThroughTime, Pictured):
     """Gap filling for a cube of bands.
 
     The cube is a Dataset with one variable a band and dims (time, y, x), time optional, or a

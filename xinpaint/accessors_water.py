@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import xarray as xr
 
+from xinpaint.accessors_plot import Pictured
+
 if TYPE_CHECKING:
     from xinpaint.cube.schema import Mask
 
@@ -16,7 +18,7 @@ Threshold = float | Literal["otsu"]
 
 @xr.register_dataset_accessor("water")
 @xr.register_dataarray_accessor("water")
-class Water:
+class Water(Pictured):
     """Water of a cube of bands, filled or not.
 
     The cube is a Dataset with one variable a band and dims (time, y, x), time optional, or a

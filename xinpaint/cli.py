@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xinpaint import __version__, cli_train
+from xinpaint import __version__, cli_doctor, cli_train
 from xinpaint.errors import DataError, XinpaintError
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--methods", nargs="+", default=["convnp", "navier_stokes", "telea"])
     score.add_argument("--seed", type=int, default=0)
     score.set_defaults(run=_score)
+
+    cli_doctor.add(commands)
 
     methods = commands.add_parser("methods", help="list the methods")
     methods.set_defaults(run=_methods)

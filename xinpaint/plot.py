@@ -15,7 +15,9 @@ from xinpaint.errors import SchemaError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+
+    from xinpaint.cube.schema import Mask
+    from xinpaint.plot_figure import Picture
 
 #: Reddish purple of Okabe and Ito: no land, water or cloud has it, and it reads for all eyes.
 MISSING = (0.80, 0.475, 0.655)
@@ -65,7 +67,7 @@ def before_after(
     *,
     bands: Sequence[str] = RGB,
     time: int = 0,
-) -> Figure:
+) -> Picture:
     """Draw a cube before and after filling, its truth, and the uncertainty, in one stretch.
 
     Parameters
@@ -88,7 +90,7 @@ def before_after(
     for ax, (title, ds) in zip(axes, pictures.items(), strict=False):
         _show(ax, rgb(ds, bands=bands, time=time, limits=limits), gappy[bands[0]])
         missing = np.isnan(_plane(ds, bands[0], time)).mean()
-        ax.set_title(f"{title}, {missing:.1%} missing" if missing > 0.0005 else title)
+        ax.set_title(f"{title}, {missing:.1%} missing" if missing > 0.0005 else title, fontsize=10)
     if sure is not None:
         _uncertainty(figure, axes[len(pictures)], sure, bands, time)
     when = _date(gappy[bands[0]], time)
@@ -96,24 +98,25 @@ def before_after(
     return figure
 
 
-def uncertainty(filled: xr.Dataset, *, bands: Sequence[str] = RGB, time: int = 0) -> Figure:
+def uncertainty(filled: xr.Dataset, *, bands: Sequence[str] = RGB, time: int = 0) -> Picture:
     """Map the standard deviation of the filled pixels, mean over `bands`, in the bands' unit."""
     figure, axes = _panels(1, 1, filled[bands[0]])
     _uncertainty(figure, axes[0], filled, bands, time)
+    _ticks(axes, filled[bands[0]])
+    figure.set_figwidth(1.35 * figure.get_figwidth())  # room for the colour bar and coordinates
     return figure
 
 
-def gaps(ds: xr.Dataset, *, observed: xr.DataArray | xr.Dataset | None = None) -> Figure:
+def gaps(ds: xr.Dataset, *, observed: Mask = None) -> Picture:
     """Draw the missing share of each date, mean over bands."""
-    from matplotlib.figure import Figure
-
     from xinpaint.cube.inpaint import gaps as find
+    from xinpaint.plot_figure import Picture
 
     missing = find(ds, observed=observed).to_dataarray("band")
     keep = [d for d in missing.dims if np.issubdtype(missing[d].dtype, np.datetime64)]
     share = 100 * missing.mean([d for d in missing.dims if d not in keep]).compute()
     labels = [str(t)[:10] for t in share[keep[0]].values] if keep else ["all"]
-    figure = Figure(figsize=(max(4.0, 0.5 * len(labels) + 2), 3.2), layout="constrained")
+    figure = Picture(figsize=(max(4.0, 0.5 * len(labels) + 2), 3.2), layout="constrained")
     ax = figure.subplots()
     bars = ax.bar(range(len(labels)), np.atleast_1d(share.values), color=MISSING)
     if len(labels) <= 24:
@@ -125,15 +128,27 @@ def gaps(ds: xr.Dataset, *, observed: xr.DataArray | xr.Dataset | None = None) -
     return figure
 
 
-def calibration(truth: Any, mean: Any, std: Any) -> Figure:
+def calibration(truth: Any, mean: Any, std: Any) -> Picture:
     """Draw how often the truth falls inside intervals of each nominal size.
 
     Parameters
     ----------
     truth, mean, std : array_like, same shape
         Any unit. Pixels where one is NaN or std is 0 are left out.
+
+    Raises
+    ------
+    SchemaError
+        If no pixel is left.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> figure = calibration(rng.normal(size=999), np.zeros(999), np.ones(999))
+    >>> figure.axes[0].get_xlabel()
+    'central interval'
     """
-    from matplotlib.figure import Figure
+    from xinpaint.plot_figure import Picture
 
     t, m, s = (np.asarray(a, dtype=np.float64) for a in (truth, mean, std))
     where = np.isfinite(t) & np.isfinite(m) & (s > 0)
@@ -141,7 +156,7 @@ def calibration(truth: Any, mean: Any, std: Any) -> Figure:
         raise SchemaError("no pixel has a finite truth and mean and a std above 0: nothing to draw")
     levels = np.linspace(0.05, 0.95, 19)
     found = [metrics.coverage(t, m, s, where, level=float(level)) for level in levels]
-    figure = Figure(figsize=(4.2, 4.2), layout="constrained")
+    figure = Picture(figsize=(4.2, 4.2), layout="constrained")
     ax = figure.subplots()
     ax.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfect")
     ax.plot(levels, found, color="#0072b2", marker="o", markersize=4, label="found")
@@ -184,12 +199,12 @@ def _limits(planes: Sequence[NDArray[np.float64]]) -> Limits:
     ]
 
 
-def _aspect(array: xr.DataArray) -> float:
-    """Height of a pixel over its width on the ground."""
+def _aspect(array: xr.DataArray, *, ground: bool = True) -> float:
+    """Height of a pixel over its width on the ground, or of a unit of y over one of x."""
     y, x = (array.coords.get(d) for d in array.dims[-2:])
     if y is None or x is None or min(y.size, x.size) < 2:
         return 1.0
-    ratio = abs(float(y[1] - y[0]) / float(x[1] - x[0]))
+    ratio = abs(float(y[1] - y[0]) / float(x[1] - x[0])) if ground else 1.0
     if str(array.dims[-2]) in ("lat", "latitude"):
         ratio /= max(0.05, float(np.cos(np.deg2rad(float(y.mean())))))
     return ratio
@@ -201,15 +216,15 @@ def _date(array: xr.DataArray, time: int) -> str:
     return f" on {str(array[array.dims[0]].values[time])[:10]}"
 
 
-def _panels(count: int, columns: int, array: xr.DataArray) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
+def _panels(count: int, columns: int, array: xr.DataArray) -> tuple[Picture, list[Axes]]:
+    from xinpaint.plot_figure import Picture
 
     height, width = array.shape[-2:]
     rows = -(-count // columns)
-    side = 4.0
+    side = 3.0
     tall = float(np.clip(side * _aspect(array) * height / width, 1.2, 12))
     size = (columns * side + 0.6, rows * (tall + 0.45) + 0.4)
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    figure = Picture(figsize=size, dpi=200, layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax in axes:
         ax.set_axis_off()
@@ -217,11 +232,41 @@ def _panels(count: int, columns: int, array: xr.DataArray) -> tuple[Figure, list
 
 
 def _show(ax: Axes, picture: NDArray[Any], array: xr.DataArray, **options: Any) -> Any:
-    return ax.imshow(picture, aspect=_aspect(array), interpolation="nearest", **options)
+    """Draw a picture, north up, in the coordinates of its cube."""
+    extent = _extent(array)
+    aspect = _aspect(array) if extent is None else _aspect(array, ground=False)
+    return ax.imshow(picture, aspect=aspect, extent=extent, interpolation="nearest", **options)
+
+
+def _extent(array: xr.DataArray) -> tuple[float, float, float, float] | None:
+    """Outer edges left, right, bottom, top; None where the coordinates do not tell."""
+    y, x = (array.coords.get(d) for d in array.dims[-2:])
+    if y is None or x is None or min(y.size, x.size) < 2:
+        return None
+    if not all(np.issubdtype(c.dtype, np.number) for c in (y, x)):
+        return None
+    half_x, half_y = float(x[1] - x[0]) / 2, abs(float(y[1] - y[0])) / 2
+    left, right = float(x[0]) - half_x, float(x[-1]) + half_x
+    return left, right, float(y.min()) - half_y, float(y.max()) + half_y
+
+
+def _ticks(axes: Sequence[Axes], array: xr.DataArray) -> None:
+    """Show coordinates along maps: their names and units on the outer ones."""
+    from matplotlib.ticker import MaxNLocator
+
+    for ax in axes:
+        ax.set_axis_on()
+        for axis, dim in ((ax.xaxis, array.dims[-1]), (ax.yaxis, array.dims[-2])):
+            axis.set_major_locator(MaxNLocator(3))
+            unit = array[dim].attrs.get("units") if dim in array.coords else None
+            axis.set_label_text(f"{dim}, {unit}" if unit else str(dim))
+        ax.ticklabel_format(style="plain", useOffset=False)
+        ax.tick_params(labelsize=7)
+        ax.label_outer()
 
 
 def _uncertainty(
-    figure: Figure, ax: Axes, filled: xr.Dataset, bands: Sequence[str], time: int
+    figure: Picture, ax: Axes, filled: xr.Dataset, bands: Sequence[str], time: int
 ) -> None:
     """Map the standard deviation where filled; observed pixels grey, unknown ones MISSING."""
     from matplotlib import colormaps
@@ -234,7 +279,7 @@ def _uncertainty(
     picture[observed] = 0.93
     picture[~known & ~observed] = MISSING
     _show(ax, picture, filled[bands[0]])
-    ax.set_title("uncertainty (1 standard deviation)")
+    ax.set_title("uncertainty (1 std)", fontsize=10, y=1.0)
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 

@@ -113,6 +113,8 @@ def _share(value: float) -> str:
 
 _PAGE = """# Results with other dates
 
+After this page you can judge what other dates add to a fill, and what they cost.
+
 Written by `python -m benchmarks.dates` (xinpaint {version}, weights `{sha256}`). Do not edit.
 
 PSNR of the hidden pixels, all bands pooled, each band stretched by the 1st and 99th percentile of

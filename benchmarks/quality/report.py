@@ -193,6 +193,9 @@ def markdown(lines: Iterable[Iterable[object]], cell: Callable[[object], str] = 
 
 _PAGE = """# Results
 
+After this page you can say how well each method fills real gaps without other dates, and repeat the
+measurement.
+
 Written by `python -m benchmarks.quality` (xinpaint {version}, {date}, weights `{sha256}`); the
 single scores are in `results.csv`. Do not edit.
 

@@ -105,6 +105,8 @@ def _markdown(lines: list[list[str]]) -> str:
 
 _PAGE = """# Results: water
 
+After this page you can choose what to do with gaps before seasonality is told.
+
 Written by `python -m benchmarks.water` (xinpaint {version}, weights `{sha256}`). Do not edit.
 
 Classes of a whole year are told from three of its months. The years are simulated on real scenes,

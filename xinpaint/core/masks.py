@@ -52,6 +52,12 @@ def scan_lines(
     -------
     bool ``[y x]``
         True = missing.
+
+    Examples
+    --------
+    >>> nadir, edge = (scan_lines((330, 330), seed=0, position=p).mean() for p in (0.2, 0.9))
+    >>> bool(nadir < edge)
+    True
     """
     rng = np.random.default_rng(seed)
     where = rng.uniform(0.2, 1.0) if position is None else position
@@ -83,6 +89,11 @@ def clouds(shape: tuple[int, int], *, seed: int, fraction: float = 0.15) -> Mask
     -------
     bool ``[y x]``
         True = missing.
+
+    Examples
+    --------
+    >>> float(clouds((100, 100), seed=0, fraction=0.2).mean())
+    0.2
     """
     rng = np.random.default_rng(seed)
     size = rng.uniform(4, 9)
@@ -112,6 +123,12 @@ def transplant(bank: NDArray[np.bool_], shape: tuple[int, int], *, seed: int) ->
     -------
     bool ``[y x]``
         True = missing.
+
+    Examples
+    --------
+    >>> bank = scan_lines((64, 64), seed=0)[None]
+    >>> transplant(bank, (32, 48), seed=1).shape
+    (32, 48)
     """
     rng = np.random.default_rng(seed)
     window = bank[rng.integers(len(bank))]
@@ -177,6 +194,12 @@ def slc_gaps(missing: NDArray[np.bool_], *, resolution: float = 30.0) -> Mask:
     -------
     bool ``[y x]``
         True in SLC gaps; only where `missing` is.
+
+    Examples
+    --------
+    >>> missing = scan_lines((200, 200), seed=0, position=0.8)
+    >>> bool((slc_gaps(missing) <= missing).all())
+    True
     """
     height = int(np.ceil(1.3 * EDGE_GAP * 30.0 / resolution)) + 1
     length = max(8, round(_LEAST_LENGTH / resolution))

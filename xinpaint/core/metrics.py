@@ -35,13 +35,51 @@ def stretch(values: NDArray[Any], valid: Mask) -> tuple[float, float]:
 
 
 def psnr(truth: Array, mean: Array, where: Mask) -> float:
-    """Peak signal-to-noise ratio in dB over the pixels in `where`; data range 1."""
+    """Peak signal-to-noise ratio in dB over the pixels in `where`; data range 1.
+
+    Parameters
+    ----------
+    truth, mean : real ``[...]``
+        Stretched to 0-1.
+    where : bool, same shape
+        Pixels that count.
+
+    Returns
+    -------
+    float
+        NaN where no pixel counts.
+
+    Examples
+    --------
+    >>> truth, mean = np.array([0.2, 0.4]), np.array([0.3, 0.4])
+    >>> round(psnr(truth, mean, truth > 0), 1)
+    23.0
+    """
     error = (mean[where].astype(np.float64) - truth[where]) ** 2
     return float(-10 * np.log10(max(float(error.mean()), 1e-20))) if error.size else float("nan")
 
 
 def mae(truth: Array, mean: Array, where: Mask) -> float:
-    """Mean absolute error over the pixels in `where`."""
+    """Mean absolute error over the pixels in `where`.
+
+    Parameters
+    ----------
+    truth, mean : real ``[...]``
+        Stretched to 0-1.
+    where : bool, same shape
+        Pixels that count.
+
+    Returns
+    -------
+    float
+        NaN where no pixel counts.
+
+    Examples
+    --------
+    >>> truth, mean = np.array([0.2, 0.4]), np.array([0.3, 0.4])
+    >>> round(mae(truth, mean, truth > 0), 3)
+    0.05
+    """
     error = np.abs(mean[where].astype(np.float64) - truth[where])
     return float(error.mean()) if error.size else float("nan")
 
@@ -51,6 +89,24 @@ def ssim(truth: Array, image: Array, valid: Mask | None = None) -> float:
 
     Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03 (Wang et al. 2004). `valid` (bool ``[y x]``)
     restricts the mean to some pixels; elsewhere both images should hold the same value.
+
+    Parameters
+    ----------
+    truth, image : real ``[y x]``
+        Stretched to 0-1.
+    valid : bool ``[y x]``, optional
+        Pixels that count.
+
+    Returns
+    -------
+    float
+        1 where the images are the same.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).random((32, 32))
+    >>> round(ssim(image, image), 3)
+    1.0
     """
     x, y = truth.astype(np.float64), image.astype(np.float64)
 
@@ -68,6 +124,26 @@ def crps(truth: Array, mean: Array, std: Array, where: Mask) -> float:
     """Continuous ranked probability score of a Gaussian, mean over `where`.
 
     Closed form of Gneiting et al. 2005; with std 0 it is the absolute error.
+
+    Parameters
+    ----------
+    truth, mean : real ``[...]``
+        Stretched to 0-1.
+    std : real, same shape
+        One standard deviation, in the same unit.
+    where : bool, same shape
+        Pixels that count.
+
+    Returns
+    -------
+    float
+        In the unit of the values; NaN where no pixel counts.
+
+    Examples
+    --------
+    >>> truth, mean = np.array([0.2, 0.4]), np.array([0.3, 0.4])
+    >>> round(crps(truth, mean, np.array([0.1, 0.1]), truth > 0), 4)
+    0.0418
     """
     t, m, s = (a[where].astype(np.float64) for a in (truth, mean, std))
     z = (t - m) / np.maximum(s, 1e-12)
@@ -77,7 +153,30 @@ def crps(truth: Array, mean: Array, std: Array, where: Mask) -> float:
 
 
 def coverage(truth: Array, mean: Array, std: Array, where: Mask, level: float = 0.9) -> float:
-    """Share of the pixels in `where` inside the central `level` interval of their Gaussian."""
+    """Share of the pixels in `where` inside the central `level` interval of their Gaussian.
+
+    Parameters
+    ----------
+    truth, mean : real ``[...]``
+        Stretched to 0-1.
+    std : real, same shape
+        One standard deviation, in the same unit.
+    where : bool, same shape
+        Pixels that count.
+    level : float
+        Size of the interval, 0 to 1.
+
+    Returns
+    -------
+    float
+        NaN where no pixel counts.
+
+    Examples
+    --------
+    >>> truth, mean = np.array([0.2, 0.4]), np.array([0.3, 0.4])
+    >>> coverage(truth, mean, np.array([0.01, 0.1]), truth > 0)
+    0.5
+    """
     half = stats.norm.ppf(0.5 + level / 2)
     inside = np.abs(truth[where] - mean[where]) <= half * std[where]
     return float(inside.mean()) if inside.size else float("nan")

@@ -1,7 +1,4 @@
-"""Quality bands of Landsat and Sentinel-2 products, decoded into one set of flags.
-
-The bits and codes of each product, and their sources: `xinpaint.core.qa_layouts`.
-"""
+"""Quality bands of Landsat and Sentinel-2 as one set of flags; their layouts: `qa_layouts`."""
 
 from __future__ import annotations
 
@@ -246,11 +243,9 @@ def observed(
         From `decode`, of one layer or several or'ed together.
     gaps : collection of str
         Which flags make a gap. What could not be read is never seen, whatever this says.
-    dilate : int
-        Widen clouds, cirrus and shadows (those of them that are in `gaps`) by so many pixels.
-    edge : int
-        Widen SLC gaps (flag ``slc_gap``) by so many pixels: some products interpolate across the
-        two or so pixels at their edges.
+    dilate, edge : int
+        Widen clouds, cirrus and shadows (those in `gaps`), and SLC gaps (flag ``slc_gap``), by so
+        many pixels: some products interpolate across the two or so pixels at a gap's edge.
 
     Returns
     -------
@@ -260,6 +255,11 @@ def observed(
     ------
     SchemaError
         An unknown flag or a negative width.
+
+    Examples
+    --------
+    >>> observed(decode(np.array([[21824, 22280]]), "qa_pixel"))  # clear land, cloud
+    array([[ True, False]])
     """
     if dilate < 0 or edge < 0:
         raise SchemaError(f"found dilate={dilate}, edge={edge}; wanted 0 or more pixels")

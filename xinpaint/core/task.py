@@ -35,6 +35,13 @@ class Task:
     ------
     SchemaError
         Where shapes disagree or a pixel is both context and target.
+
+    Examples
+    --------
+    >>> values = np.zeros((1, 1, 2, 2), np.float32)
+    >>> seen = np.array([[True, False], [True, True]]).reshape(values.shape)
+    >>> Task(values, context=seen, target=~seen).shape
+    (1, 1, 2, 2)
     """
 
     values: NDArray[np.float32]
@@ -75,6 +82,11 @@ class Fill:
         Read only under the task's target.
     std : float32 ``[t b y x]`` or None
         One standard deviation, ≥ 0, never NaN where `mean` is finite; None where a method has none.
+
+    Examples
+    --------
+    >>> Fill(np.zeros((1, 1, 2, 2), np.float32)).std is None
+    True
     """
 
     mean: NDArray[np.float32]
@@ -140,6 +152,14 @@ def compose(
         `values`: original, with finite answers at the target (rounded and clipped for integers);
         a target the method could not answer keeps `nodata` (or NaN). `std`: 0 where observed,
         NaN where neither observed nor filled; integers add the rounding's variance, step²/12.
+
+    Examples
+    --------
+    >>> original = np.array([[7, 0]], np.uint16).reshape(1, 1, 1, 2)
+    >>> task = Task(original.astype(np.float32), original > 0, original == 0)
+    >>> made = compose(original, task, Fill(np.full(task.shape, 6.6, np.float32)), nodata=0)
+    >>> made.values.ravel().tolist(), made.provenance.ravel().tolist()
+    ([7, 7], [1, 2])
     """
     filled = task.target & np.isfinite(fill.mean)
     missing = ~task.context & ~filled

@@ -9,7 +9,20 @@ from itertools import product
 
 @dataclass(frozen=True)
 class Halo:
-    """How far a method looks beyond a tile, in dates and pixels; None = the whole axis."""
+    """How far a method looks beyond a tile, in dates and pixels; None = the whole axis.
+
+    Parameters
+    ----------
+    t : int or None
+        Dates before and after.
+    y, x : int or None
+        Pixels on each side.
+
+    Examples
+    --------
+    >>> Halo(0, 64, 64).union(Halo(2, 8, None))
+    Halo(t=2, y=64, x=None)
+    """
 
     t: int | None = 0
     y: int | None = 0

@@ -67,6 +67,13 @@ def inpaint(
     SchemaError
         Where the cube or a mask does not fit. An infinite value raises in a numpy array; in a
         dask array, which is not looked at beforehand, it counts as missing.
+
+    Examples
+    --------
+    >>> from xinpaint.methods.table import METHODS
+    >>> ds = xinpaint.tutorial.open_cube(dates=1, size=48)
+    >>> inpaint(ds[["red"]], METHODS["telea"](radius=3), name="telea").attrs["xinpaint_method"]
+    'telea'
     """
     cube = schema.read(obj, observed=observed, where=where)
     schema.check_new(cube)

@@ -86,6 +86,14 @@ def score(
         Where the cube does not fit or holds no observed pixel.
     MethodError
         Where no method or an unknown mask was asked for.
+
+    Examples
+    --------
+    >>> from xinpaint.methods.table import METHODS
+    >>> ds = xinpaint.tutorial.open_cube(dates=1, size=64)[["red"]]
+    >>> table = score(ds, {"telea": METHODS["telea"]()}, masks="clouds")
+    >>> float(table.answered.squeeze())
+    1.0
     """
     masks = [masks] if isinstance(masks, str) else list(masks)
     unknown = [name for name in masks if name not in _MASKS]

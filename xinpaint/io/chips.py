@@ -66,6 +66,10 @@ def export(
     ------
     DataError
         Where Earth Engine refuses, or the collection is not Landsat 7's.
+
+    Examples
+    --------
+    >>> export(Path("chips"), "Ukraine", count=10)  # doctest: +SKIP
     """
     about = known(collection)
     if about.satellite != 7:

@@ -159,7 +159,7 @@ def _drive(
     job: Job, ledger: Ledger, where: tuple[Any, int | None], progress: bool
 ) -> tuple[int, int]:
     """Run what is pending, with a bar; blocks and pixels that were done."""
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     left, size = ledger.counts()["pending"], ledger.status.size
     patience = 0.5 if sys.stderr.isatty() else 10.0

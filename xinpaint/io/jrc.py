@@ -57,6 +57,10 @@ def jrc_labels(
     References
     ----------
     Pekel et al. 2016, Nature 540, 418-422.
+
+    Examples
+    --------
+    >>> labels = jrc_labels("yearlyHistory2015-0000000000.tif", ds)  # doctest: +SKIP
     """
     import rioxarray  # noqa: F401  (registers .rio)
 

@@ -92,6 +92,11 @@ class Options:
     ------
     SchemaError
         A value that none of these take.
+
+    Examples
+    --------
+    >>> Options(engine="stackstac", resolution=60.0).dilate
+    0
     """
 
     engine: Engine = "odc-stac"

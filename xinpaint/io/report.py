@@ -30,6 +30,11 @@ class Report:
     estimate : mapping of str to float
         Of a dry run: ``bytes`` of output before compression, ``memory`` in bytes a worker,
         ``seconds`` for all blocks, from three that were timed; writing is not in it.
+
+    Examples
+    --------
+    >>> print(Report({"pending": 2, "filled": 6, "failed": 0}))
+    8 blocks: 2 pending, 6 filled
     """
 
     blocks: Mapping[str, int]

@@ -39,6 +39,13 @@ class Verdict:
         their place along time, y and x. A small variable that does not read goes by its own name.
     repaired : int
         How many of these were written again.
+
+    Examples
+    --------
+    >>> print(Verdict({"pending": 0, "filled": 4, "failed": 0}, corrupted=("0/1/1",)))
+    4 blocks: 4 filled
+    corrupted: 0/1/1
+    not complete
     """
 
     blocks: dict[str, int]
@@ -75,6 +82,10 @@ def open_filled(dst: Place, *, strict: bool = False) -> xr.Dataset:
     ------
     JobError
         Where the store is no output of a fill job; with `strict`, where it is unfinished.
+
+    Examples
+    --------
+    >>> ds = xinpaint.open_filled("filled.zarr", strict=True)  # doctest: +SKIP
     """
     ledger = Ledger(dst)
     if not (ledger.finished and ledger.attrs["complete"]):
@@ -93,10 +104,23 @@ def open_filled(dst: Place, *, strict: bool = False) -> xr.Dataset:
 def status(dst: Place) -> Report:
     """Read blocks by status and failures with their causes; cheap, also while it is being filled.
 
+    Parameters
+    ----------
+    dst : str or path
+
+    Returns
+    -------
+    Report
+
     Raises
     ------
     JobError
         Where the store is no output of a fill job.
+
+    Examples
+    --------
+    >>> print(status("filled.zarr"))  # doctest: +SKIP
+    64 blocks: 60 filled, 4 copied
     """
     ledger = Ledger(dst)
     return Report(ledger.counts(), ledger.failures, notes=ledger.notes)
@@ -123,6 +147,11 @@ def verify(dst: Place, *, deep: bool = False, repair: bool = False) -> Verdict:
     ------
     JobError
         Where the store is no output of a fill job, or is being filled while it should be mended.
+
+    Examples
+    --------
+    >>> xinpaint.verify("filled.zarr", deep=True).ok  # doctest: +SKIP
+    True
     """
     ledger = Ledger(dst)
     done = np.argwhere(np.isin(ledger.status, (DONE, COPIED, EMPTY)))

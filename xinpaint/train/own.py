@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,10 @@ def fit_cube(cube: xr.Dataset, recipe: Recipe, out: str | Path, **options: Any) 
     schema.read(cube)
     store = Path(out) / "cube.zarr"
     if not store.exists():
-        cube.to_zarr(store, consolidated=True)
+        with warnings.catch_warnings():
+            # Zarr 3 says so at every write; readers are faster with it.
+            warnings.filterwarnings("ignore", message="Consolidated metadata")
+            cube.to_zarr(store, consolidated=True)
     own = (store.name,)
     plan = replace(
         recipe,

@@ -73,6 +73,11 @@ class Recipe:
         mean IoU) and write the best average; 0 = never, write the last.
     licence, reference : str
         Written into the weights' card.
+
+    Examples
+    --------
+    >>> Recipe("mine", validation=("held",), images=("*.tif",), masks=("gaps.npz",)).net
+    'convcnp'
     """
 
     name: str

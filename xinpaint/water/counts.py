@@ -34,6 +34,12 @@ class MonthCounts:
     ------
     SchemaError
         Where shapes or dtypes are others, or a month was wet more often than seen.
+
+    Examples
+    --------
+    >>> none = np.zeros((12, 1, 1), np.uint16)
+    >>> int((MonthCounts(none, none + 1) + MonthCounts(none, none + 2)).seen[0, 0, 0])
+    3
     """
 
     wet: NDArray[np.uint16]
@@ -61,6 +67,13 @@ def count(extent: NDArray[np.uint8], months: NDArray[Any]) -> MonthCounts:
         0 not water, 1 water, 255 no data.
     months : int ``[t]``
         1 to 12.
+
+    Examples
+    --------
+    >>> extent = np.array([1, 0, 255], np.uint8).reshape(3, 1, 1)
+    >>> counts = count(extent, np.array([4, 4, 5]))
+    >>> counts.wet[3, 0, 0], counts.seen[3, 0, 0], counts.seen[4, 0, 0]
+    (np.uint16(1), np.uint16(2), np.uint16(0))
     """
     shape = (12, *extent.shape[1:])
     wet, seen = np.zeros(shape, np.uint16), np.zeros(shape, np.uint16)
@@ -110,7 +123,23 @@ def seasonality(wet: NDArray[Any], seen: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def of_year(counts: MonthCounts) -> NDArray[np.uint8]:
-    """Seasonality ``[y x]`` of the months counted, for counts of one year or of many."""
+    """Seasonality ``[y x]`` of the months counted, for counts of one year or of many.
+
+    Parameters
+    ----------
+    counts : MonthCounts
+
+    Returns
+    -------
+    uint8 ``[y x]``
+        0 not water, 1 seasonal, 2 permanent, 255 no data.
+
+    Examples
+    --------
+    >>> extent = np.array([1, 0], np.uint8).reshape(2, 1, 1)
+    >>> int(of_year(count(extent, np.array([4, 10])))[0, 0])  # wet in April, dry in October
+    1
+    """
     states = month_state(counts.wet, counts.seen)
     return seasonality((states == WATER).sum(0), (states != NO_DATA).sum(0))
 
@@ -127,12 +156,33 @@ def to_jrc(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     ------
     SchemaError
         Where another code is found.
+
+    Examples
+    --------
+    >>> to_jrc(np.array([0, 1, 2, 255], np.uint8)).tolist()
+    [1, 2, 3, 0]
     """
     return _recode(classes, _FROM_JRC, np.arange(4, dtype=np.uint8))
 
 
 def from_jrc(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn codes of the JRC's YearlyHistory into classes; the way back of `to_jrc`."""
+    """Turn codes of the JRC's YearlyHistory into classes; the way back of `to_jrc`.
+
+    Parameters
+    ----------
+    codes : uint8, any shape
+        0 no data, 1 not water, 2 seasonal, 3 permanent.
+
+    Raises
+    ------
+    SchemaError
+        Where another code is found.
+
+    Examples
+    --------
+    >>> from_jrc(np.array([0, 1, 2, 3], np.uint8)).tolist()
+    [255, 0, 1, 2]
+    """
     return _recode(codes, np.arange(4, dtype=np.uint8), _FROM_JRC)
 
 

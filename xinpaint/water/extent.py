@@ -33,6 +33,11 @@ class Rule:
     ------
     MethodError
         If the index or the threshold is unknown.
+
+    Examples
+    --------
+    >>> Rule("mndwi", "otsu").threshold
+    'otsu'
     """
 
     index: str = "auto"

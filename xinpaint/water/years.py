@@ -156,6 +156,10 @@ def water_year(
         Months of the year that are images, one after the other.
     cloud : float, optional
         Share of each month under cloud; drawn where not given.
+
+    Examples
+    --------
+    >>> year = water_year(scene, shores, spectra, bank, rng, months=3)  # doctest: +SKIP
     """
     ground = bed(shores, rng)
     level = levels(int(ground.lake.max()) + 1, rng)

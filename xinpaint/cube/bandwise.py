@@ -1,0 +1,64 @@
+"""A cube as pictures need it: one variable a band, and which of them to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import xarray as xr
+
+from xinpaint.core.qa import is_quality
+from xinpaint.cube.schema import as_dataset, find_axes
+from xinpaint.errors import SchemaError
+
+_ADDED = ("_std", "_provenance")
+
+
+def bandwise(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    """One variable a band, whatever came.
+
+    Parameters
+    ----------
+    obj : Dataset or DataArray
+        A Dataset of bands, or an array ((time,) band, y, x), whose attributes each band gets.
+
+    Raises
+    ------
+    SchemaError
+        If there are no dims y and x.
+    """
+    dataset = as_dataset(obj)
+    axes = find_axes(dataset)
+    if "band" not in axes or len(dataset.data_vars) != 1:
+        return dataset
+    (array,) = dataset.data_vars.values()
+    named = (
+        array
+        if axes["band"] in array.coords
+        else array.assign_coords({axes["band"]: range(array.sizes[axes["band"]])})
+    )
+    bands = named.to_dataset(axes["band"])
+    for variable in bands.data_vars.values():  # the split leaves nodata behind
+        variable.attrs, variable.encoding = dict(array.attrs), dict(array.encoding)
+    return bands.rename({name: str(name) for name in bands.data_vars})
+
+
+def shown(cube: xr.Dataset, bands: Sequence[str] | str | None) -> Sequence[str]:
+    """Names of the bands to draw: as asked for, else red, green and blue, else the first band.
+
+    Raises
+    ------
+    SchemaError
+        If none was asked for and there is none.
+    """
+    if bands is not None:
+        return (bands,) if isinstance(bands, str) else bands
+    if {"red", "green", "blue"} <= set(cube.data_vars):
+        return ("red", "green", "blue")
+    names = [str(n) for n in cube.data_vars if cube[n].ndim in (2, 3)]
+    names = [n for n in names if not (n.endswith(_ADDED) or is_quality(n))]
+    names = [n for n in names if cube[n].dtype.kind in "iuf"]
+    if not names:
+        raise SchemaError(
+            f"found no band over ((time,) y, x) to draw among {sorted(map(str, cube.data_vars))}"
+        )
+    return names[:1]
