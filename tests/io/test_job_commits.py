@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import xinpaint
 from tests.cube.fillers import WindowMean
 from tests.io.cubes import Breaks, source
 from xinpaint.errors import JobError
-from xinpaint.io import drive
+from xinpaint.io import drive, job
+from xinpaint.io.engine import Threads
 from xinpaint.io.ledger import Ledger
 from xinpaint.io.verify import status
+from xinpaint.io.work import run_block
 
 icechunk = pytest.importorskip("icechunk")
 pytestmark = [
@@ -102,22 +105,40 @@ def test_what_was_not_committed_is_done_again(
     xr.testing.assert_equal(xinpaint.open_filled(dst, strict=True).compute(), plain)
 
 
-def test_a_repository_and_processes(src: Path, tmp_path: Path, plain: xr.Dataset) -> None:
+class Far(Threads):
+    """Threads that are told everything in bytes, as processes are."""
+
+    def submit(self, job: Any, index: Any) -> Any:
+        sent = pickle.dumps(job)
+        return self._pool.submit(lambda: pickle.loads(pickle.dumps(run_block(pickle.loads(sent), index))))
+
+
+def test_a_repository_and_workers_elsewhere(
+    src: Path, tmp_path: Path, plain: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "engine", lambda *_: Far(2))
     storage = icechunk.local_filesystem_storage(str(tmp_path / "repo"))
     repository = icechunk.Repository.create(storage)
-    report = xinpaint.fill(
-        src, repository, WindowMean(5), block=BLOCK, shards=36, workers=1, progress=False
-    )
-    assert report.complete, report
+    given: dict[str, Any] = {"block": BLOCK, "shards": 36, "progress": False}
+    assert xinpaint.fill(src, repository, WindowMean(5), **given).complete
     xr.testing.assert_equal(xinpaint.open_filled(repository, strict=True).compute(), plain)
     assert xinpaint.verify(repository, deep=True).ok
 
 
+@pytest.mark.slow
+def test_processes(src: Path, tmp_path: Path, plain: xr.Dataset) -> None:
+    dst = f"icechunk://{tmp_path}/repo"
+    report = xinpaint.fill(src, dst, WindowMean(5), block=BLOCK, workers=2, progress=False)
+    assert report.complete, report
+    xr.testing.assert_equal(xinpaint.open_filled(dst, strict=True).compute(), plain)
+
+
 def test_a_longer_cube(tmp_path: Path) -> None:
-    source(tmp_path / "3.zarr", t=3, y=60, x=60)
-    ds = xr.open_zarr(tmp_path / "3.zarr", decode_coords="all", chunks={})
-    two = ds.isel(time=slice(0, 2)).drop_encoding()
-    two.to_zarr(tmp_path / "2.zarr", zarr_format=2, consolidated=True)
+    source(tmp_path / "all.zarr", t=3, y=60, x=60)
+    ds = xr.open_zarr(tmp_path / "all.zarr", decode_coords="all", chunks={}).drop_encoding()
+    for dates in (2, 3):
+        part = ds.isel(time=slice(0, dates))
+        part.to_zarr(tmp_path / f"{dates}.zarr", zarr_format=2, consolidated=True)
     dst, whole = f"icechunk://{tmp_path}/repo", tmp_path / "whole.zarr"
     given = {"block": (2, 60, 60), "progress": False}
     xinpaint.fill(tmp_path / "2.zarr", dst, WindowMean(5), **given)

@@ -187,10 +187,11 @@ def test_a_layout_that_was_cut_short(
 
 
 def test_a_longer_cube(tmp_path: Path, memory: Any) -> None:
-    source(tmp_path / "3.zarr", t=3, y=60, x=60)
-    ds = xr.open_zarr(tmp_path / "3.zarr", decode_coords="all", chunks={})
-    two = ds.isel(time=slice(0, 2)).drop_encoding()
-    two.to_zarr(tmp_path / "2.zarr", zarr_format=2, consolidated=True)
+    source(tmp_path / "all.zarr", t=3, y=60, x=60)
+    ds = xr.open_zarr(tmp_path / "all.zarr", decode_coords="all", chunks={}).drop_encoding()
+    for dates in (2, 3):
+        part = ds.isel(time=slice(0, dates))
+        part.to_zarr(tmp_path / f"{dates}.zarr", zarr_format=2, consolidated=True)
     dst, folder = "memory://job/filled.zarr", tmp_path / "whole.zarr"
     given = {"block": (2, 60, 60), "progress": False}
     xinpaint.fill(tmp_path / "2.zarr", dst, WindowMean(5), **given)
@@ -257,6 +258,8 @@ def test_places_that_are_refused(src: Path, memory: Any, tmp_path: Path) -> None
         with pytest.raises(JobError, match=told) as caught:
             xinpaint.fill(src, dst, WindowMean(5), progress=False)
         assert "hidden" not in str(caught.value)
+    with pytest.raises(JobError, match=r"zip::s3://bucket/cube.zip: the URL has a user"):
+        xinpaint.fill("zip::s3://u:hidden@bucket/cube.zip", tmp_path / "f.zarr", WindowMean(5))
     with pytest.raises(JobError, match="outside of the source"):
         xinpaint.fill("memory://a/b.zarr", "memory://a/b.zarr/c", WindowMean(5), progress=False)
     with pytest.raises(JobError, match="leave workers and client out"):

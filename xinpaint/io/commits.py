@@ -54,10 +54,8 @@ class Commits:
     def taken(self) -> bool:
         """See `Target`."""
         if self._repository is None:
-            lock = {"xinpaint"}
-            return self._folder is not None and bool(
-                self._folder.exists() and {f.name for f in self._folder.iterdir()} - lock
-            )
+            folder = self._folder
+            return folder is not None and folder.exists() and any(folder.iterdir())
         return not self.ours() and self._has("zarr.json")
 
     def _has(self, key: str) -> bool:
@@ -91,12 +89,15 @@ class Commits:
 
     def put(self, made: Path) -> None:
         """Put a store that was laid out in a folder here, in one commit."""
+        self._make()
+        self._copy(made, made)
+        self.save("laid out")
+
+    def _make(self) -> None:
         if self._repository is None:
             from icechunk import Repository
 
             self._repository = Repository.create(self._storage)
-        self._copy(made, made)
-        self.save("laid out")
 
     def replace(self, made: Path, name: str) -> None:
         """See `Target`."""
@@ -104,7 +105,8 @@ class Commits:
 
     def _copy(self, folder: Path, root: Path) -> None:
         store, make = self.zarr(write=True), default_buffer_prototype().buffer.from_bytes
-        for file in files(folder):
+        # metadata first: icechunk takes no chunk of an array that it does not know
+        for file in sorted(files(folder), key=lambda f: f.name != "zarr.json"):
             data = file.read_bytes()
             if file.name == "zarr.json":  # a commit needs no consolidated metadata
                 said = json.loads(data)
@@ -118,6 +120,7 @@ class Commits:
         if self._folder is None:
             yield lambda: None
             return
+        self._make()  # first: icechunk makes none where anything is
         (self._folder / "xinpaint").mkdir(parents=True, exist_ok=True)
         with locked(self._folder / "xinpaint" / "lock"):
             self._session = None  # what another driver committed meanwhile counts
@@ -177,7 +180,9 @@ def opened(where: str) -> Commits:
     folder = None
     if not there:
         folder = Path(where).resolve()
+        icechunk.set_logs_filter("error")  # it warns of two committers, whom the lock keeps apart
         storage = icechunk.local_filesystem_storage(str(folder))
+        icechunk.set_logs_filter(None)
     elif scheme == "s3":
         bucket, _, prefix = rest.partition("/")
         storage = icechunk.s3_storage(bucket=bucket, prefix=prefix, from_env=True)

@@ -75,9 +75,10 @@ def plain_url(url: str) -> str:
     JobError
         Where it holds a secret: a URL is written into the store.
     """
-    if clean(url) != url and "::" not in url:
+    links = url.split("::")  # such as zip::s3://bucket/cube.zip
+    if any(clean(link) != link for link in links):
         raise JobError(
-            f"{clean(url)}: the URL has a user, password or query in it; give what opens it as "
+            f"{'::'.join(map(clean, links))}: the URL has a user, password or query in it; give what opens it as "
             "storage_options= or in the environment, so that it is written nowhere"
         )
     return url.rstrip("/")
