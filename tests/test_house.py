@@ -21,7 +21,16 @@ FILES = sorted(
 )
 PACKAGE = [path for path in FILES if path.is_relative_to(ROOT / "xinpaint")]
 HEAVY = ("torch", "rasterio", "rioxarray", "cv2", "ee", "skimage", "matplotlib", "odc", "stackstac")
-EXTRAS = ("ee", "icechunk", "odc", "pystac_client", "pytorch_msssim", "stackstac", "tensorboard", "xee")
+EXTRAS = (
+    "ee",
+    "icechunk",
+    "odc",
+    "pystac_client",
+    "pytorch_msssim",
+    "stackstac",
+    "tensorboard",
+    "xee",
+)
 MAX_FILE, MAX_FUNCTION, MAX_PARAMETERS = 300, 45, 8
 #: Choices of a user: which net, which dates, which draws, where it runs, which pixels.
 MAX_OF = {"accessors_neural.py": 11}

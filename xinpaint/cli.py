@@ -77,9 +77,7 @@ def _add_fill(commands: Any) -> None:
     """Add `fill` and the commands that look at what it wrote."""
     fill = commands.add_parser("fill", help="fill a Zarr cube or GeoTIFF into a new Zarr store")
     fill.add_argument("src", type=_place, help="Zarr store (path or URL) or GeoTIFF")
-    fill.add_argument(
-        "dst", type=_place, help="path, URL or icechunk://PATH; resumes"
-    )
+    fill.add_argument("dst", type=_place, help="path, URL or icechunk://PATH; resumes")
     fill.add_argument("--method", default="convnp", help="see `xinpaint methods` (%(default)s)")
     fill.add_argument("--weights", help="name or .safetensors file, for a neural method")
     fill.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps, for a neural method")

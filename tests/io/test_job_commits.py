@@ -110,7 +110,9 @@ class Far(Threads):
 
     def submit(self, job: Any, index: Any) -> Any:
         sent = pickle.dumps(job)
-        return self._pool.submit(lambda: pickle.loads(pickle.dumps(run_block(pickle.loads(sent), index))))
+        return self._pool.submit(
+            lambda: pickle.loads(pickle.dumps(run_block(pickle.loads(sent), index)))
+        )
 
 
 def test_a_repository_and_workers_elsewhere(

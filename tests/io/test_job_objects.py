@@ -70,7 +70,7 @@ def s3() -> Iterator[dict[str, Any]]:
     running.start()
     host, port = running.get_host_and_port()
     options = {**SECRET, "endpoint_url": f"http://{host}:{port}"}
-    fsspec.filesystem("s3", **options).mkdir("cubes", region_name="us-east-1")
+    fsspec.filesystem("s3", **options).mkdir("cubes")
     yield options
     running.stop()
 
@@ -138,7 +138,7 @@ class Killed(BaseException):
     """Nothing catches it; the driver leaves no word behind."""
 
 
-@pytest.mark.parametrize("after", [0, 3, 7])
+@pytest.mark.parametrize("after", [0, 5])
 def test_killed_and_gone_on(
     src: Path, memory: Any, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
@@ -157,9 +157,10 @@ def test_killed_and_gone_on(
         xinpaint.fill(src, dst, WindowMean(5), block=BLOCK, progress=False)
     monkeypatch.undo()
     monkeypatch.setattr(lease, "SETTLE", 0.0)
-    there = blocks(dst, {})
-    done = [key for key in there if Ledger(dst).status[tuple(map(int, key.split("/")[-3:]))] in (1, 2)]
-    assert all(there[key] == whole[key] for key in done if key.count("/") == 4)
+    there, marked = blocks(dst, {}), Ledger(dst).status
+    for key in (key for key in whole if key.count("/") == 4):
+        if marked[tuple(map(int, key.split("/")[-3:]))] in (1, 2):
+            assert there[key] == whole[key]
     report = xinpaint.fill(src, dst, WindowMean(5), block=BLOCK, progress=False)
     assert report.complete
     assert report.done >= 8 - after

@@ -91,7 +91,10 @@ def test_append_keeps_the_older_dates_of_a_shard(tmp_path: Path) -> None:
     # a store begun with one date has blocks of one date: begin with a block of two
     with pytest.raises(JobError, match="along t 3 is no whole number of chunks of 2"):
         xinpaint.fill(
-            tmp_path / "3.zarr", dst, WindowMean(5), **given | {"block": (3, 60, 60), "shards": (2, 30, 30)}
+            tmp_path / "3.zarr",
+            dst,
+            WindowMean(5),
+            **given | {"block": (3, 60, 60), "shards": (2, 30, 30)},
         )
     two = ds.isel(time=slice(0, 2)).drop_encoding().chunk(time=1, y=60, x=60)
     two.to_zarr(tmp_path / "2.zarr", zarr_format=2, consolidated=True)

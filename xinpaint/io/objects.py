@@ -126,7 +126,8 @@ class Objects:
                 found = fs.ls(root, detail=False)
             except FileNotFoundError:
                 return False
-        return bool([path for path in found if path.strip("/") != root.strip("/")])
+        # with nothing but our folder, a driver has the lock or died with it
+        return bool({path.rstrip("/").rpartition("/")[2] for path in found} - {STATUS})
 
     def zarr(self, *, write: bool = False) -> Any:
         """See `Target`."""
