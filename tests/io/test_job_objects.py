@@ -271,7 +271,7 @@ def test_places_that_are_refused(src: Path, memory: Any, tmp_path: Path) -> None
 
 
 def test_a_store_that_refuses_says_no_secret(src: Path, s3: dict[str, Any]) -> None:
-    with pytest.raises(JobError, match="s3://nobucket/f.zarr") as caught:
+    with pytest.raises(JobError, match=r"s3://nobucket/f\.zarr") as caught:
         xinpaint.fill(src, "s3://nobucket/f.zarr", WindowMean(5), storage_options=s3)
     assert not any(secret in str(caught.value) for secret in SECRET.values())
     assert caught.value.__cause__ is None and caught.value.__suppress_context__

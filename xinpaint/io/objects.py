@@ -78,8 +78,8 @@ def plain_url(url: str) -> str:
     links = url.split("::")  # such as zip::s3://bucket/cube.zip
     if any(clean(link) != link for link in links):
         raise JobError(
-            f"{'::'.join(map(clean, links))}: the URL has a user, password or query in it; give what opens it as "
-            "storage_options= or in the environment, so that it is written nowhere"
+            f"{'::'.join(map(clean, links))}: the URL has a user, password or query in it; give "
+            "what opens it as storage_options= or in the environment, so that it is written nowhere"
         )
     return url.rstrip("/")
 
