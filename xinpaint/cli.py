@@ -141,7 +141,9 @@ def _place(text: str) -> Path | str:
 
 def _sides(given: list[int] | None) -> tuple[int, ...] | int | None:
     """One number as itself, more as a tuple."""
-    return tuple(given) if given and len(given) > 1 else (given or [None])[0]
+    if not given:
+        return None
+    return tuple(given) if len(given) > 1 else given[0]
 
 
 def _append(args: argparse.Namespace) -> int:

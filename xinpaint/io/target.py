@@ -26,9 +26,15 @@ Held = Callable[[], None]
 class Target(Protocol):
     """A place that holds one store: what differs between files, objects and commits."""
 
-    name: str
-    #: Whether a store appears there as a whole, so that it can be laid out before it is locked.
-    whole: bool
+    @property
+    def name(self) -> str:
+        """The path or URL, as messages say it."""
+        ...
+
+    @property
+    def whole(self) -> bool:
+        """Whether a store appears there at once, so that it can be laid out before it is locked."""
+        ...
 
     def ours(self) -> bool:
         """Whether it holds the output of a fill job."""
