@@ -188,3 +188,14 @@ def test_settings_that_make_no_sense(src: Path, tmp_path: Path, given, told: str
     given = {"method": WindowMean(5), **given}
     with pytest.raises(JobError, match=told):
         xinpaint.fill(src, tmp_path / "f.zarr", progress=False, **given)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_source_without_consolidated_metadata_is_no_warning(tmp_path: Path, version: int) -> None:
+    ds = source(tmp_path / "first.zarr", t=1, y=60, x=60)[["red"]].drop_encoding()
+    ds.chunk(time=1, y=60, x=60).to_zarr(
+        tmp_path / "cube.zarr", zarr_format=version, consolidated=False
+    )
+    # warnings are errors here
+    dst = tmp_path / "filled.zarr"
+    assert xinpaint.fill(tmp_path / "cube.zarr", dst, WindowMean(5), progress=False).complete
