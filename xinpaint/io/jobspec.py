@@ -175,8 +175,7 @@ def plan(
     filler = suited(cube, filler)
     halo = reach(filler)
     shape = _shape(head, cube)
-    sides = _block(shape, halo, _band_chunk(raw, cube), block)
-    dates = [shape[0]]
+    sides, dates = _block(shape, halo, _band_chunk(raw, cube), block), [shape[0]]
     if before is not None:
         sides = (before["block"][0], before["block"][1], before["block"][2])
         shards = shards or before.get("shards")
@@ -196,12 +195,8 @@ def plan(
     }
     inner = inner_chunks(sides, shape, _band_chunk(raw, cube), shards)
     told |= {"shards": list(inner)} if inner else {}
-    job = Job(
-        *(src, dst, method, options, weights_of(filler), shape, sides, halo, tuple(dates), told),
-        shards=inner,
-        access=dict(access or {}),
-    )
-    return job, head, filler
+    known = (src, dst, method, options, weights_of(filler), shape, sides, halo, tuple(dates), told)
+    return Job(*known, shards=inner, access=dict(access or {})), head, filler
 
 
 def chunks_of(job: Job, raw: xr.Dataset, dims: Dims, name: Hashable) -> dict[str, tuple[int, ...]]:
