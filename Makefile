@@ -35,7 +35,7 @@ docs: .venv/.stamp-docs
 	  || { echo "xinpaint needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory .venv/new
 	$(PIP) torch
-	$(PIP) -e ".[stac,server,ee,netcdf,train,swipe,test]"
+	$(PIP) -e ".[stac,server,ee,netcdf,s3,icechunk,train,swipe,test]"
 	@touch $@
 
 # Debian keeps ensurepip in a package of its own; any pip at hand can stand in for it.

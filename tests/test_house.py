@@ -24,6 +24,7 @@ HEAVY = ("torch", "rasterio", "rioxarray", "cv2", "ee", "skimage", "matplotlib",
 EXTRAS = (
     "ee",
     "hvplot",
+    "icechunk",
     "odc",
     "pystac_client",
     "pytorch_msssim",

@@ -77,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_fill(commands: Any) -> None:
     """Add `fill` and the commands that look at what it wrote."""
     fill = commands.add_parser("fill", help="fill a Zarr cube or GeoTIFF into a new Zarr store")
-    fill.add_argument("src", type=Path, help="Zarr store or GeoTIFF")
-    fill.add_argument("dst", type=Path, help="Zarr store to write; the same command resumes it")
+    fill.add_argument("src", type=_place, help="Zarr store (path or URL) or GeoTIFF")
+    fill.add_argument("dst", type=_place, help="path, URL or icechunk://PATH; resumes")
     fill.add_argument("--method", default="convnp", help="see `xinpaint methods` (%(default)s)")
     fill.add_argument("--weights", help="name or .safetensors file, for a neural method")
     fill.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps, for a neural method")
@@ -86,12 +86,15 @@ def _add_fill(commands: Any) -> None:
     fill.add_argument(
         "--block", type=int, nargs="+", metavar="N", help="pixels of a block: side; y x; dates y x"
     )
+    fill.add_argument(
+        "--shards", type=int, nargs="*", metavar="N", help="a file a block; pixels of its chunks"
+    )
     fill.add_argument("--dry-run", action="store_true", help="write nothing, say what to expect")
     fill.set_defaults(run=_fill)
 
     append = commands.add_parser("append", help="fill the dates that a Zarr cube has gained")
-    append.add_argument("src", type=Path, help="Zarr store that has more dates now")
-    append.add_argument("dst", type=Path, help="what `xinpaint fill` wrote")
+    append.add_argument("src", type=_place, help="Zarr store that has more dates now")
+    append.add_argument("dst", type=_place, help="what `xinpaint fill` wrote")
     append.set_defaults(run=_append)
     for command in (fill, append):
         command.add_argument("--workers", type=int, help="processes (threads of one process)")
@@ -99,11 +102,11 @@ def _add_fill(commands: Any) -> None:
         command.add_argument("--retry-failed", action="store_true", help="try failed blocks again")
 
     status = commands.add_parser("status", help="count a filled store's blocks; name failed ones")
-    status.add_argument("dst", type=Path)
+    status.add_argument("dst", type=_place)
     status.set_defaults(run=_status)
 
     verify = commands.add_parser("verify", help="check that a filled store's blocks are there")
-    verify.add_argument("dst", type=Path)
+    verify.add_argument("dst", type=_place)
     verify.add_argument("--deep", action="store_true", help="read every chunk against its checksum")
     verify.add_argument("--repair", action="store_true", help="fill damaged blocks again")
     verify.set_defaults(run=_verify)
@@ -111,16 +114,17 @@ def _add_fill(commands: Any) -> None:
 
 def _fill(args: argparse.Namespace) -> int:
     options = {k: v for k in _NEURAL if (v := getattr(args, k)) is not None}
-    if args.src.is_file() or not args.src.exists():
+    if isinstance(args.src, Path) and (args.src.is_file() or not args.src.exists()):
         return _fill_file(args, options)
     from xinpaint.io.job import fill
 
-    block = tuple(args.block) if args.block and len(args.block) > 1 else (args.block or [None])[0]
+    shards = True if args.shards == [] else _sides(args.shards)
     report = fill(
         args.src,
         args.dst,
         args.method,
-        block=block,
+        block=_sides(args.block),
+        shards=shards,
         dry_run=args.dry_run,
         **_where(args),
         **options,
@@ -129,6 +133,18 @@ def _fill(args: argparse.Namespace) -> int:
         print(report)
         return 0
     return _told(report, args.dst)
+
+
+def _place(text: str) -> Path | str:
+    """A path, or a URL as it is."""
+    return text if "://" in text else Path(text)
+
+
+def _sides(given: list[int] | None) -> tuple[int, ...] | int | None:
+    """One number as itself, more as a tuple."""
+    if not given:
+        return None
+    return tuple(given) if len(given) > 1 else given[0]
 
 
 def _append(args: argparse.Namespace) -> int:
@@ -145,7 +161,7 @@ def _where(args: argparse.Namespace) -> dict[str, Any]:
     return {"client": client, "workers": args.workers, "retry_failed": args.retry_failed}
 
 
-def _told(report: Report, dst: Path) -> int:
+def _told(report: Report, dst: Path | str) -> int:
     print(report)
     print(f"wrote {dst}" if report.complete else f"{dst} is unfinished")
     return 0 if report.complete else 1
@@ -157,6 +173,8 @@ def _fill_file(args: argparse.Namespace, options: dict[str, str]) -> int:
     from xinpaint.io.opening import open_path
     from xinpaint.io.weights import filler
 
+    if isinstance(args.dst, str):
+        raise DataError(f"{args.dst}: a GeoTIFF is filled into a folder of this machine")
     if args.dst.exists():
         raise DataError(f"{args.dst} exists: choose another path or remove it first")
     method = filler(args.method, **options)

@@ -153,6 +153,8 @@ def main(words: Sequence[str] | None = None) -> None:
         print(line, flush=True)
 
     say(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}, CPU")
+    if not torch.cuda.is_available():
+        say("no CUDA device: nothing here was measured on one")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rate = throughput(say, folder, asked.side, asked.block)

@@ -103,7 +103,7 @@ def test_places_that_are_refused(src: Path, tmp_path: Path) -> None:
         (src / "inside.zarr", "outside of the source"),
         (src.parent, "outside of the source"),
         (other, "no output of a fill job"),
-        ("s3://bucket/filled.zarr", "not a URL"),
+        ("ftp://host/filled.zarr", "over ftp:// a killed writer leaves half a file"),
     ]:
         with pytest.raises(JobError, match=told):
             xinpaint.fill(src, dst, WindowMean(5), progress=False)
@@ -188,3 +188,14 @@ def test_settings_that_make_no_sense(src: Path, tmp_path: Path, given, told: str
     given = {"method": WindowMean(5), **given}
     with pytest.raises(JobError, match=told):
         xinpaint.fill(src, tmp_path / "f.zarr", progress=False, **given)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_source_without_consolidated_metadata_is_no_warning(tmp_path: Path, version: int) -> None:
+    ds = source(tmp_path / "first.zarr", t=1, y=60, x=60)[["red"]].drop_encoding()
+    ds.chunk(time=1, y=60, x=60).to_zarr(
+        tmp_path / "cube.zarr", zarr_format=version, consolidated=False
+    )
+    # warnings are errors here
+    dst = tmp_path / "filled.zarr"
+    assert xinpaint.fill(tmp_path / "cube.zarr", dst, WindowMean(5), progress=False).complete

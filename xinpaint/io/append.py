@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from xinpaint.errors import JobError
 from xinpaint.io import source
 from xinpaint.io.drive import told_if_full
-from xinpaint.io.job import Place, run, told
+from xinpaint.io.job import Place, check_reach, run, told
 from xinpaint.io.jobspec import Job, plan
-from xinpaint.io.ledger import STATUS, Ledger, differences
-from xinpaint.io.lock import locked
+from xinpaint.io.ledger import Ledger, differences
 from xinpaint.io.report import Report
+from xinpaint.io.source import located
 from xinpaint.io.store import check_place, grow
+from xinpaint.io.target import target
 from xinpaint.methods.base import Filler
 
 #: What may differ between a store's job and that of the longer cube.
@@ -31,6 +30,7 @@ def append(
     workers: int | None = None,
     retry_failed: bool = False,
     progress: bool = True,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Report:
     """Fill the dates that are new in a cube into the store that holds its older ones.
 
@@ -46,7 +46,7 @@ def append(
         What `xinpaint.fill` wrote. Its unfinished blocks are filled as well.
     method : Filler, optional
         Where the store was made by a filler of your own, the same one again.
-    client, workers, retry_failed, progress
+    client, workers, retry_failed, progress, storage_options
         As in `xinpaint.fill`.
 
     Returns
@@ -65,21 +65,23 @@ def append(
     --------
     >>> report = xinpaint.append("cube.zarr", "filled.zarr")  # doctest: +SKIP
     """
-    given = [os.fspath(place) for place in (src, dst)]
-    paths = [p if "://" in p else str(Path(p).resolve()) for p in given]
-    check_place(*paths)
-    with told_if_full(paths[1]), locked(Ledger(paths[1]).dst / STATUS / "lock"):
-        ledger = Ledger(paths[1])
+    access = dict(storage_options or {})
+    given, place = located(src), target(dst, access)
+    check_place(given, place)
+    check_reach((given, place.name), client, workers)
+    Ledger(place)
+    with told_if_full(place), place.locked() as held:
+        ledger = Ledger(place, held)
         call, before = ledger.attrs["call"], ledger.attrs["job"]
         if call["method"] is None and method is None:
             raise JobError(f"{dst} was made by a filler of your own: give it again as method=")
         asked, options = (method, {}) if method is not None else (call["method"], call["options"])
-        job, head, filler = plan(paths[0], paths[1], asked, options, before=before)
+        where = (given, place.name, asked, options)
+        job, head, filler = plan(*where, before=before, access=access)
         _check_longer(job, before)
         if job.dates[-1] != before["dates"][-1] or ledger.attrs.get("growing"):
             grow(job, head, filler, ledger)
-        where = (client, workers)
-        return run(job, ledger, where, retry_failed=retry_failed, progress=progress)
+        return run(job, ledger, (client, workers), retry_failed=retry_failed, progress=progress)
 
 
 def _check_longer(job: Job, before: Mapping[str, Any]) -> None:
@@ -92,7 +94,7 @@ def _check_longer(job: Job, before: Mapping[str, Any]) -> None:
     if other:
         raise JobError(f"{job.dst} cannot be continued from {job.src}: different are {told(other)}")
     time = before["dims"][0]
-    raw = source.open_source(job.src)
+    raw = source.open_source(job.src, job.access)
     was = source.identity(raw.isel({time: slice(0, old)}, missing_dims="ignore"))
     if wrong := [key for key in ("grid", "source") if was[key] != before[key]]:
         what = {"grid": "coordinates", "source": "variables, attributes or packing"}

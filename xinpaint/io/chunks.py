@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+from zarr.core.sync import sync
 
 
 def dims_of(array: Any) -> tuple[str, ...]:
@@ -26,7 +28,7 @@ def damage(
     Parameters
     ----------
     arrays : mapping of str to zarr.Array
-        Those that are written block by block, of a store on a file system.
+        Those that are written block by block.
     told : mapping
         What the job says of itself.
     index : (int, int, int)
@@ -57,11 +59,24 @@ def damage(
     return ""
 
 
-def _all_there(array: Any, region: list[slice]) -> bool:
-    folder = Path(array.store.root) / array.path
+def erase(array: Any, region: Sequence[slice]) -> None:
+    """Remove the files of a region, so that what is damaged need not be read to be written over."""
+    for key in _keys(array, region):
+        sync(array.store.delete(key))
+
+
+def _all_there(array: Any, region: Sequence[slice]) -> bool:
+    folder = getattr(array.store, "root", None)
+    if folder is not None:
+        return all((Path(folder) / key).is_file() for key in _keys(array, region))
+    return all(sync(array.store.exists(key)) for key in _keys(array, region))
+
+
+def _keys(array: Any, region: Sequence[slice]) -> Iterator[str]:
+    """Names of the chunks, or shards, that hold a region."""
     ranges = [
         range(part.start // side, -(-part.stop // side))
-        for part, side in zip(region, array.chunks, strict=True)
+        for part, side in zip(region, array.shards or array.chunks, strict=True)
     ]
-    keys = (array.metadata.encode_chunk_key(chunk) for chunk in product(*ranges))
-    return all((folder / key).is_file() for key in keys)
+    for chunk in product(*ranges):
+        yield f"{array.path}/{array.metadata.encode_chunk_key(chunk)}"

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import queue
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from xinpaint.errors import JobError
 from xinpaint.io.engine import Engine
 from xinpaint.io.jobspec import Job
 from xinpaint.io.ledger import FAILED, GROWN, PENDING, Ledger
+from xinpaint.io.target import Target
 from xinpaint.io.work import Index, Outcome
 
 #: The status is written after so many blocks or seconds, whichever comes first.
@@ -29,19 +28,19 @@ TRIES = 2
 
 
 @contextlib.contextmanager
-def told_if_full(dst: str, needed: Callable[[], int] | None = None) -> Iterator[None]:
+def told_if_full(dst: Target, needed: Callable[[], int] | None = None) -> Iterator[None]:
     """Raise JobError where a disk is full: which, how much is free, how much would be needed."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        place = next(p for p in (Path(dst), *Path(dst).parents) if p.exists())
-        free = shutil.disk_usage(place).free
-        more = f", about {needed():,} are needed" if needed else ""
+        free = dst.free()
+        told = "disk full" if free is None else f"disk full: {free:,} bytes are free"
+        more = f", about {needed():,} are needed" if needed and free is not None else ""
         raise JobError(
-            f"disk full: {free:,} bytes are free at {dst}{more} ({error.strerror}); make room and "
-            "run the same command again"
+            f"{told} at {dst.name}{more} ({error.strerror}); make room and run the same command "
+            "again"
         ) from error
 
 
@@ -59,7 +58,7 @@ class Driver:
 
     def __init__(self, job: Job, ledger: Ledger, engine: Engine, bar: Any) -> None:
         self.job, self.ledger, self.engine, self.bar = job, ledger, engine, bar
-        self._longer = replace(job, kept=job.dates[-2]) if len(job.dates) > 1 else job
+        self._longer = job
         self.blocks, self.pixels, self.failed = 0, 0, 0
         self._news: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._under_way: dict[Any, Index] = {}
@@ -77,13 +76,18 @@ class Driver:
         JobError
             When the disk is full or the cluster is gone; the finished blocks are kept.
         """
-        free = shutil.disk_usage(self.job.dst).free
-        with told_if_full(self.job.dst, lambda: self._needed(free)):
+        place = self.ledger.target
+        self.job = replace(self.job, fork=place.fork())
+        self._longer = self.job
+        if len(self.job.dates) > 1:
+            self._longer = replace(self.job, kept=self.job.dates[-2])
+        free = place.free() or 0
+        with told_if_full(place, lambda: self._needed(free)):
             self._run()
 
     def _needed(self, before: int) -> int:
         """Bytes that the other blocks will take, if they take as much as those of this run."""
-        used = max(before - shutil.disk_usage(self.job.dst).free, 1)
+        used = max(before - (self.ledger.target.free() or 0), 1)
         left = self.ledger.counts()["pending"]
         return used * left // max(self.blocks, 1)
 
@@ -147,6 +151,8 @@ class Driver:
             self._again.append(index)
             return
         del self._tries[index], self._alone[index]
+        if outcome.fork is not None:
+            self.ledger.target.merge(outcome.fork)
         self._note(index, outcome)
 
     def _note(self, index: Index, outcome: Outcome) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,10 @@ from xinpaint.io import source, work
 from xinpaint.io.drive import Driver, told_if_full
 from xinpaint.io.engine import cpus, engine
 from xinpaint.io.jobspec import Asked, Job, plan
-from xinpaint.io.ledger import FAILED, GROWN, STATUS, WORDS, Ledger, differences
-from xinpaint.io.lock import locked
+from xinpaint.io.ledger import FAILED, GROWN, WORDS, Ledger, differences
 from xinpaint.io.report import Report
 from xinpaint.io.store import check_place, create
+from xinpaint.io.target import target
 from xinpaint.methods.base import Filler
 
 Place = str | os.PathLike[str]
@@ -49,9 +48,11 @@ def fill(
     Parameters
     ----------
     src : str or path
-        Zarr store (or a URL that xarray opens), one variable a band.
-    dst : str or path
-        Folder to write, Zarr v3; new, or begun by the same call.
+        Zarr store, or a URL that fsspec opens, such as ``s3://bucket/cube.zarr``; one variable a
+        band.
+    dst : str, path or icechunk.Repository
+        Folder or URL of an object store to write, Zarr v3; or ``icechunk://PATH``, or a repository.
+        New, or begun by the same call.
     method : str or Filler
         A method's name, or a filler of your own (picklable).
     client : distributed.Client, optional
@@ -67,7 +68,10 @@ def fill(
     dry_run : bool
         Write nothing; time three blocks and say what to expect.
     **options
-        The method's own, such as ``weights`` or ``device``; and ``progress=False`` for no bar.
+        The method's own, such as ``weights`` or ``device``; ``progress=False`` for no bar;
+        ``shards=True`` for one file (shard) a block, or the pixels of the chunks in it: a side,
+        (y, x) or (dates, y, x); ``storage_options=``, what fsspec needs to open URLs, which is
+        written nowhere.
 
     Returns
     -------
@@ -86,21 +90,34 @@ def fill(
     >>> report = xinpaint.fill("cube.zarr", "filled.zarr", workers=4)  # doctest: +SKIP
     """
     progress = bool(options.pop("progress", True))
-    given = [os.fspath(place) for place in (src, dst)]
-    paths = [p if "://" in p else str(Path(p).resolve()) for p in given]
-    check_place(*paths)
-    there = Ledger(paths[1]).attrs["job"] if Path(paths[1]).exists() else None
+    shards, access = options.pop("shards", None), dict(options.pop("storage_options", None) or {})
+    given, place = source.located(src), target(dst, access)
+    check_place(given, place)
+    check_reach((given, place.name), client, workers)
+    there = Ledger(place).attrs["job"] if place.ours() else None
     grown = there if there is not None and len(there["dates"]) > 1 and block is None else None
-    job, head, filler = plan(paths[0], paths[1], method, options, block, before=grown)
+    extra = {"before": grown, "shards": shards, "access": access}
+    job, head, filler = plan(given, place.name, method, options, block, **extra)
     if dry_run:
         return _estimate(job, head, workers)
-    if not Path(job.dst).exists():
-        with told_if_full(job.dst):
-            create(job, head, filler)
-    with told_if_full(job.dst), locked(Path(job.dst) / STATUS / "lock"):
-        ledger = Ledger(job.dst)
+    if place.whole and not place.ours():
+        with told_if_full(place):
+            create(job, head, filler, place)
+    with told_if_full(place), place.locked() as held:
+        if not place.ours():
+            create(job, head, filler, place)
+        ledger = Ledger(place, held)
         check_same(job, ledger)
         return run(job, ledger, (client, workers), retry_failed=retry_failed, progress=progress)
+
+
+def check_reach(names: Sequence[str], client: Any, workers: int | None) -> None:
+    """Raise JobError where other processes cannot see the source or the output."""
+    if workers is None and client is None:
+        return
+    for name in names:
+        if name.startswith("memory://"):
+            raise JobError(f"{name} is seen by this process alone: leave workers and client out")
 
 
 def check_same(job: Job, ledger: Ledger) -> None:

@@ -19,6 +19,7 @@ from xinpaint.cube.masking import Dims
 from xinpaint.cube.piece import reach
 from xinpaint.errors import JobError, WeightsError
 from xinpaint.io import source
+from xinpaint.io.shards import Inner, inner_chunks, sharded
 from xinpaint.io.weights import filler as ready
 from xinpaint.methods.base import Filler
 from xinpaint.version import __version__
@@ -53,6 +54,12 @@ class Job:
         Everything that decides the output, as JSON values; a resumed job must say the same.
     kept : int
         Dates before this one are in the store already and stay there.
+    shards : (int, int, int), optional
+        Pixels of a chunk along (time, y, x), where a block is one shard of such chunks.
+    access : mapping
+        What fsspec needs to open a URL; goes to the workers and nowhere else.
+    fork : bytes
+        Where workers write apart and the driver commits: what they write into.
     """
 
     src: str
@@ -66,6 +73,9 @@ class Job:
     dates: tuple[int, ...]
     told: Mapping[str, Any] = field(default_factory=dict)
     kept: int = 0
+    shards: tuple[int, int, int] | None = None
+    access: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    fork: bytes = field(default=b"", repr=False)
 
     @property
     def id(self) -> str:
@@ -131,13 +141,17 @@ def plan(
     block: Asked = None,
     *,
     before: Mapping[str, Any] | None = None,
+    shards: Inner = None,
+    access: Mapping[str, Any] | None = None,
 ) -> tuple[Job, xr.Dataset, Filler]:
     """Describe a job; reads the source's metadata and coordinates only.
 
     Parameters
     ----------
-    src, dst, method, options, block
+    src, dst, method, options, block, shards
         As in `xinpaint.io.job.fill`.
+    access : mapping, optional
+        What fsspec needs to open a URL.
     before : mapping, optional
         What the store's job said when the cube had fewer dates: its blocks are kept.
 
@@ -154,17 +168,17 @@ def plan(
     if not isinstance(method, str) and options:
         raise JobError(f"options {sorted(options)} belong to a method's name, not to a filler")
     filler = ready(method, **options) if isinstance(method, str) else method
-    raw = source.open_source(src)
+    raw = source.open_source(src, access)
     head = source.header(raw)
     cube = schema.read(head)
     schema.check_new(cube)
     filler = suited(cube, filler)
     halo = reach(filler)
     shape = _shape(head, cube)
-    sides = _block(shape, halo, _band_chunk(raw, cube), block)
-    dates = [shape[0]]
+    sides, dates = _block(shape, halo, _band_chunk(raw, cube), block), [shape[0]]
     if before is not None:
         sides = (before["block"][0], before["block"][1], before["block"][2])
+        shards = shards or before.get("shards")
         dates = [n for n in before["dates"] if n < shape[0]] + dates
     named = {"token": tokenize(method)} if not isinstance(method, str) else options
     told = {
@@ -179,17 +193,20 @@ def plan(
         "dims": _dims(cube),
         **source.identity(raw),
     }
-    job = Job(
-        *(src, dst, method, options, weights_of(filler), shape, sides, halo, tuple(dates), told)
-    )
-    return job, head, filler
+    inner = inner_chunks(sides, shape, _band_chunk(raw, cube), shards)
+    told |= {"shards": list(inner)} if inner else {}
+    known = (src, dst, method, options, weights_of(filler), shape, sides, halo, tuple(dates), told)
+    return Job(*known, shards=inner, access=dict(access or {})), head, filler
 
 
-def chunks_of(job: Job, raw: xr.Dataset, dims: Dims, name: Hashable) -> tuple[int, ...]:
+def chunks_of(job: Job, raw: xr.Dataset, dims: Dims, name: Hashable) -> dict[str, tuple[int, ...]]:
     """Output chunk of a variable: the source's where a block is whole chunks of it, else the block.
 
-    ``<band>_std`` and ``<band>_provenance`` are asked for by the band's name.
+    With shards also these. ``<band>_std`` and ``<band>_provenance`` are asked for by the band's
+    name.
     """
+    if job.shards is not None:
+        return sharded(job.block, job.shards, dims, raw[name])
     own = source.chunk_of(raw, name)
     sides = dict(zip((dims.time, dims.y, dims.x), job.block, strict=True))
     made = []
@@ -199,7 +216,7 @@ def chunks_of(job: Job, raw: xr.Dataset, dims: Dims, name: Hashable) -> tuple[in
         ends = side == size and dim != dims.time
         fits = dim not in sides or ends or own[dim] >= side or side % own[dim] == 0
         made.append(min(own[dim], side) if fits else side)
-    return tuple(made)
+    return {"chunks": tuple(made)}
 
 
 def _plain(key: str, value: Any) -> Any:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +12,8 @@ from numpy.typing import NDArray
 
 from xinpaint.errors import JobError
 from xinpaint.io.jobspec import Job
+from xinpaint.io.target import STATUS, Held, target
 
-STATUS = "fill_status"
 PENDING, DONE, COPIED, EMPTY, FAILED, GROWN = range(6)
 #: Status codes in words; "copied" had nothing to fill, "empty" nothing to fill from, "grown" has
 #: its older dates and waits for those that were appended.
@@ -31,8 +28,10 @@ class Ledger:
 
     Parameters
     ----------
-    dst : str or path
+    dst : str, path or Target
         A store that `xinpaint.io.store.create` made.
+    held : callable, optional
+        Raises where another driver has taken the store over; asked before anything is written.
 
     Raises
     ------
@@ -40,30 +39,34 @@ class Ledger:
         Where it is none.
     """
 
-    def __init__(self, dst: str | os.PathLike[str]) -> None:
-        self.dst = Path(dst)
-        if not (self.dst / STATUS / "zarr.json").is_file():
-            raise JobError(f"{dst} is no output of a fill job: it has no {STATUS!r}")
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            self._array: Any = zarr.open_array(self.dst / STATUS, mode="r+")
+    def __init__(self, dst: Any, held: Held = lambda: None) -> None:
+        self.target, self._held = target(dst), held
+        if not self.target.ours():
+            raise JobError(f"{self.target.name} is no output of a fill job: it has no {STATUS!r}")
+        array = self._array()
         try:
-            self.status: NDArray[np.uint8] = np.asarray(self._array[...])
+            self.status: NDArray[np.uint8] = np.asarray(array[...])
         except Exception as error:  # each codec and store raises its own
-            place = self.dst / STATUS
             raise JobError(
-                f"the status of the blocks is damaged ({error}): remove {place}/c, then run the "
-                "same fill again; all blocks are done anew, with the bytes they have"
+                f"the status of the blocks is damaged ({error}): remove {self.target.name}/{STATUS}"
+                "/c, then run the same fill again; all blocks are done anew, with the bytes they "
+                "have"
             ) from error
         self._saved = self.status.copy()
-        self.attrs: dict[str, Any] = dict(self._array.attrs)
-        self._aside = self.dst / STATUS / "aside.partial"
+        self.attrs: dict[str, Any] = dict(array.attrs)
         self.failures = self._read("failures")
         self.notes = self._read("notes")
 
     def _read(self, what: str) -> dict[str, str]:
-        file = self.dst / STATUS / f"{what}.json"
-        found: dict[str, str] = json.loads(file.read_text()) if file.is_file() else {}
+        data = self.target.read(f"{STATUS}/{what}.json")
+        found: dict[str, str] = json.loads(data) if data is not None else {}
         return found
+
+    def _array(self, *, write: bool = False) -> Any:
+        """The status, opened anew: after a commit the store is another one."""
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            store = self.target.zarr(write=write)
+            return zarr.open_array(store, path=STATUS, mode="r+" if write else "r")
 
     def set(self, index: tuple[int, int, int], code: int, cause: str = "", note: str = "") -> None:
         """Note a block's status; written by the next `flush`."""
@@ -87,20 +90,23 @@ class Ledger:
 
         The last time, what was set aside is used: on a full disk this is what is written still.
         """
+        self._held()
         if last:
-            self._aside.unlink(missing_ok=True)
+            self.target.use_aside()
         for what, told in (("failures", self.failures), ("notes", self.notes)):
-            file = self.dst / STATUS / f"{what}.json"
-            if told or file.is_file():
-                part = file.with_suffix(".partial")
-                part.write_text(json.dumps(told))
-                part.replace(file)
-        rows = self._array.chunks[0]
-        for first in range(0, len(self.status), rows):
-            some = slice(first, first + rows)
-            if not np.array_equal(self.status[some], self._saved[some]):
-                self._array[some] = self.status[some]
-                self._saved[some] = self.status[some]
+            name = f"{STATUS}/{what}.json"
+            if told or self.target.read(name) is not None:
+                self.target.write(name, json.dumps(told).encode())
+        changed = int((self.status != self._saved).sum())
+        if changed:
+            array = self._array(write=True)
+            rows = array.chunks[0]
+            for first in range(0, len(self.status), rows):
+                some = slice(first, first + rows)
+                if not np.array_equal(self.status[some], self._saved[some]):
+                    array[some] = self.status[some]
+                    self._saved[some] = self.status[some]
+        self.target.save(f"{changed} blocks")
 
     def counts(self) -> dict[str, int]:
         """Number of blocks by status; grown ones are pending."""
@@ -135,24 +141,23 @@ class Ledger:
             edge = grown[before // side]
             half, done = edge == GROWN, np.isin(edge, (DONE, COPIED, EMPTY))
             edge[half], edge[done] = PENDING, GROWN
-        self._array.resize(job.counts)
-        self.status, self._saved = grown, np.asarray(self._array[...])
+        array = self._array(write=True)
+        array.resize(job.counts)
+        self.status, self._saved = grown, np.asarray(array[...])
         self.flush()
         call = {**self.attrs["call"], "src": job.src}
         self._say({**signed(job, self.attrs["history"]), "call": call, "growing": ""})
 
     def _say(self, attrs: Mapping[str, Any]) -> None:
-        self._array.attrs.update(plain(attrs))
+        self._held()
+        self._array(write=True).attrs.update(plain(attrs))
         self.attrs.update(plain(attrs))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Consolidated metadata")
-            zarr.consolidate_metadata(self.dst)
+        self.target.gather()
+        self.target.save("attributes of the job")
 
     def sweep(self) -> None:
         """Remove temporary files of writers that were killed; set room for the status aside."""
-        for left in self.dst.rglob("*.partial"):
-            left.unlink(missing_ok=True)
-        self._aside.write_bytes(bytes(ASIDE + 2 * self.status.nbytes))
+        self.target.sweep(ASIDE + 2 * self.status.nbytes)
 
 
 def block_name(index: tuple[int, ...]) -> str:

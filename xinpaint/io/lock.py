@@ -101,3 +101,14 @@ def _beat(path: Path, stop: threading.Event) -> None:
     while not stop.wait(BEAT):
         if path.exists():
             os.utime(path)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of this machine runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from xinpaint.errors import DataError
+from xinpaint.io.source import open_source
 
 #: Side of the blocks in which a GeoTIFF is read.
 BLOCK = 1024
@@ -25,8 +26,7 @@ def open_path(path: Path) -> xr.Dataset:
         raise DataError(f"{path} is not there: give a Zarr store or a GeoTIFF")
     try:
         if path.is_dir():
-            cube: xr.Dataset = xr.open_zarr(path, decode_coords="all", chunks={})
-            return cube
+            return open_source(str(path), chunks={})
         return _open_tiff(path)
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} opens neither as Zarr nor as GeoTIFF: {error}") from error

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable
+import os
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import xarray as xr
+import zarr
 
 from xinpaint.cube.schema import Cube
-from xinpaint.errors import DataError
+from xinpaint.errors import DataError, XinpaintError
+from xinpaint.io.guard import clean
+from xinpaint.io.objects import plain_url, unsaid, zarr_store
 
 #: Encoding that says how values are packed, not how bytes are stored.
 _STORAGE = (
@@ -22,20 +26,54 @@ _STORAGE = (
 )
 
 
-def open_source(src: str) -> xr.Dataset:
-    """Open a Zarr store; nothing is read but what describes it.
+def located(src: str | os.PathLike[str]) -> str:
+    """A source as every worker finds it: an absolute path, or a URL without a secret in it.
+
+    Raises
+    ------
+    JobError
+        Where the URL holds a user, password or query.
+    """
+    scheme, there, rest = os.fspath(src).partition("://")
+    if there and scheme not in ("file", "local"):
+        return plain_url(os.fspath(src))
+    return str(Path(rest if there else scheme).resolve())
+
+
+def open_source(
+    src: str, options: Mapping[str, Any] | None = None, *, chunks: Any = None
+) -> xr.Dataset:
+    """Open a Zarr store, consolidated or not; nothing is read but what describes it.
+
+    Parameters
+    ----------
+    src : str
+        Path, or URL that fsspec opens.
+    options : mapping, optional
+        What fsspec needs to open a URL.
+    chunks : optional
+        As in `xarray.open_zarr`; by default no dask.
 
     Raises
     ------
     DataError
         Where there is no Zarr store.
     """
+    options = options or {}
     if "://" not in src and not Path(src).exists():
         raise DataError(f"{src} is not there: give a Zarr store")
+    store = zarr_store(src, options) if "://" in src else src
     try:
-        opened: xr.Dataset = xr.open_zarr(src, decode_coords="all", chunks=None)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{src} does not open as Zarr: {error}") from error
+        group = zarr.open_group(store, mode="r")
+        gathered = group.metadata.consolidated_metadata is not None
+        opened: xr.Dataset = xr.open_zarr(
+            store, decode_coords="all", chunks=chunks, consolidated=gathered
+        )
+    except XinpaintError:
+        raise
+    except Exception as error:  # each store raises its own
+        told = unsaid(f"{type(error).__name__}: {error}", options)
+        raise DataError(f"{clean(src)} does not open as Zarr: {told}") from None
     return opened
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import warnings
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -20,32 +19,33 @@ from xinpaint.cube.inpaint import inpaint
 from xinpaint.errors import JobError
 from xinpaint.io import source
 from xinpaint.io.jobspec import Job, chunks_of, name_of
-from xinpaint.io.ledger import STATUS, WORDS, Ledger, plain, signed
+from xinpaint.io.ledger import WORDS, Ledger, plain, signed
+from xinpaint.io.target import STATUS, Target, target
 from xinpaint.methods.base import Filler
 
 
-def check_place(src: str, dst: str) -> None:
+def check_place(src: str, dst: Target) -> None:
     """Refuse an output that would touch its source or something that is not ours.
 
     Raises
     ------
     JobError
     """
-    if "://" in dst:
-        raise JobError(f"{dst}: the output must be a folder on a file system, not a URL")
-    place = Path(dst).resolve()
-    if "://" not in src:
-        given = Path(src).resolve()
-        if given == place or given in place.parents or place in given.parents:
-            raise JobError(f"{dst} exists: choose another path, outside of the source {src}")
-    if place.exists() and not (place / STATUS / "zarr.json").is_file():
+    there = dst.name.removeprefix("icechunk://")
+    kind = PurePosixPath if "://" in src else Path
+    given, place = kind(src), kind(there)
+    alike = ("://" in src) == ("://" in there)
+    if alike and (given == place or given in place.parents or place in given.parents):
+        raise JobError(f"{dst.name} exists: choose another path, outside of the source {src}")
+    if dst.taken():
         raise JobError(
-            f"{dst} exists: choose another path or remove it first; it is no output of a fill job"
+            f"{dst.name} exists: choose another path or remove it first; it is no output of a fill "
+            "job"
         )
 
 
-def create(job: Job, head: xr.Dataset, filler: Filler) -> None:
-    """Lay out the store under another name, then rename: what is there is whole.
+def create(job: Job, head: xr.Dataset, filler: Filler, place: Target | None = None) -> None:
+    """Lay out the store elsewhere, then put it in its place: what is there is whole.
 
     Parameters
     ----------
@@ -53,19 +53,17 @@ def create(job: Job, head: xr.Dataset, filler: Filler) -> None:
     head : Dataset
         The source's header.
     filler : Filler
+    place : Target, optional
+        The job's output, where it is not just a path.
 
     Raises
     ------
     OSError
         Where nothing can be written there.
     """
-    dst = Path(job.dst)
-    with _laid_out(job, head, filler) as part:
-        try:
-            part.rename(dst)
-        except OSError:
-            if not dst.exists():  # else another driver was first: the lock and the job decide
-                raise
+    place = place or target(job.dst, job.access)
+    with _laid_out(job, head, filler, place) as made:
+        place.put(made)
 
 
 def grow(job: Job, head: xr.Dataset, filler: Filler, ledger: Ledger) -> None:
@@ -82,9 +80,10 @@ def grow(job: Job, head: xr.Dataset, filler: Filler, ledger: Ledger) -> None:
         Of the store, under its lock.
     """
     time, y, x = job.told["dims"]
-    group: Any = zarr.open_group(job.dst, mode="r+", use_consolidated=False)
     ledger.begin_growth(job)
-    with _laid_out(job, head, filler) as part:
+    place = ledger.target
+    group: Any = zarr.open_group(place.zarr(write=True), mode="r+", use_consolidated=False)
+    with _laid_out(job, head, filler, place) as made:
         for name, array in group.arrays():
             dims = array.metadata.dimension_names or ()
             if name == STATUS or time not in dims:
@@ -93,33 +92,21 @@ def grow(job: Job, head: xr.Dataset, filler: Filler, ledger: Ledger) -> None:
                 sizes = zip(dims, array.shape, strict=True)
                 array.resize(tuple(job.shape[0] if dim == time else n for dim, n in sizes))
             else:
-                _replace(part / name, Path(job.dst) / name)
+                place.replace(made, name)
     ledger.end_growth(job)
 
 
-def mend(job: Job, head: xr.Dataset, filler: Filler, names: Sequence[str]) -> None:
+def mend(job: Job, head: xr.Dataset, filler: Filler, names: Sequence[str], place: Target) -> None:
     """Write small variables, such as coordinates, again as they were laid out."""
-    with _laid_out(job, head, filler) as part:
+    with _laid_out(job, head, filler, place) as made:
         for name in names:
-            _replace(part / name, Path(job.dst) / name)
-
-
-def _replace(new: Path, old: Path) -> None:
-    """Move the files of a small array over those of its shorter self, each at once."""
-    for file in sorted(new.rglob("*")):
-        if file.is_file():
-            place = old / file.relative_to(new)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(place)
+            place.replace(made, name)
 
 
 @contextmanager
-def _laid_out(job: Job, head: xr.Dataset, filler: Filler) -> Iterator[Path]:
-    """Lay out an empty store of the job beside it, for as long as it is needed."""
-    dst = Path(job.dst)
-    dst.parent.mkdir(parents=True, exist_ok=True)
-    _sweep_layouts(dst)
-    part = dst.with_name(f".{dst.name}.{os.getpid()}.partial")
+def _laid_out(job: Job, head: xr.Dataset, filler: Filler, place: Target) -> Iterator[Path]:
+    """Lay out an empty store of the job in a folder, for as long as it is needed."""
+    part = place.room()
     template = _template(job, head, inpaint(head, filler, name=name_of(job.method)))
     known = job.method if isinstance(job.method, str) else None
     call = {"src": job.src, "method": known, "options": dict(job.options)}
@@ -137,7 +124,7 @@ def _laid_out(job: Job, head: xr.Dataset, filler: Filler) -> Iterator[Path]:
 
 def _template(job: Job, head: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
     """The accessor's own result, ready to be written without its pixels."""
-    raw = source.open_source(job.src)
+    raw = source.open_source(job.src, job.access)
     cube = schema.read(head)
     large = set(source.gridded(filled, cube))
     bands = {layer.name: group for group in cube.groups for layer in group.layers}
@@ -151,7 +138,7 @@ def _template(job: Job, head: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
         encoding = source.packing(variable)
         if name in large:
             dims = bands[band].dims if band in bands else cube.groups[0].dims
-            encoding["chunks"] = chunks_of(job, raw, dims, band)
+            encoding |= chunks_of(job, raw, dims, band)
         encoding["compressors"] = (ZstdCodec(level=3), Crc32cCodec())
         made.variables[name].encoding = encoding
     blocks = xr.Variable(
@@ -170,21 +157,3 @@ def _template(job: Job, head: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
 def _band(name: Hashable, bands: Mapping[Hashable, Any]) -> Hashable:
     stems = (str(name).removesuffix("_std"), str(name).removesuffix("_provenance"))
     return next(band for band in bands if str(band) in stems)
-
-
-def _sweep_layouts(dst: Path) -> None:
-    """Remove layouts that dead drivers left beside the store."""
-    for left in dst.parent.glob(f".{dst.name}.*.partial"):
-        pid = left.name.split(".")[-2]
-        if pid.isdigit() and not _alive(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

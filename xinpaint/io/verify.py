@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,15 @@ import zarr
 from xinpaint.errors import JobError
 from xinpaint.io.chunks import damage, dims_of
 from xinpaint.io.engine import cpus
-from xinpaint.io.job import Place, check_same, run
+from xinpaint.io.job import check_same, run
 from xinpaint.io.jobspec import plan
-from xinpaint.io.ledger import COPIED, DONE, EMPTY, STATUS, Ledger, block_name
-from xinpaint.io.lock import locked
+from xinpaint.io.ledger import COPIED, DONE, EMPTY, Ledger, block_name
 from xinpaint.io.report import Report
 from xinpaint.io.store import mend
+from xinpaint.io.target import STATUS, Target, target
+
+#: How many requests an object store is asked at once.
+REQUESTS = 16
 
 #: Along time, y and x: which blocks, as places in `fill_status`.
 Index = tuple[int, ...]
@@ -69,14 +72,18 @@ class Verdict:
         return "\n".join([*lines, "ok" if self.ok else "not complete"])
 
 
-def open_filled(dst: Place, *, strict: bool = False) -> xr.Dataset:
+def open_filled(
+    dst: Any, *, strict: bool = False, storage_options: Mapping[str, Any] | None = None
+) -> xr.Dataset:
     """Open a filled store lazily, as the accessor would have given it.
 
     Parameters
     ----------
-    dst : str or path
+    dst : str, path or icechunk.Repository
     strict : bool
         Raise instead of warning while blocks are unfinished; these read as nodata or 0.
+    storage_options : mapping, optional
+        What fsspec needs to open a URL.
 
     Raises
     ------
@@ -87,26 +94,29 @@ def open_filled(dst: Place, *, strict: bool = False) -> xr.Dataset:
     --------
     >>> ds = xinpaint.open_filled("filled.zarr", strict=True)  # doctest: +SKIP
     """
-    ledger = Ledger(dst)
+    ledger = Ledger(target(dst, storage_options))
     if not (ledger.finished and ledger.attrs["complete"]):
         counts = ledger.counts()
         told = (
-            f"{dst} is unfinished: {counts['pending']} of {ledger.status.size} blocks are "
-            f"pending, {counts['failed']} failed; run the same fill again to go on"
+            f"{ledger.target.name} is unfinished: {counts['pending']} of {ledger.status.size} "
+            f"blocks are pending, {counts['failed']} failed; run the same fill again to go on"
         )
         if strict:
             raise JobError(told)
         warnings.warn(told, UserWarning, stacklevel=2)
-    opened: xr.Dataset = xr.open_zarr(dst, decode_coords="all", chunks={})
+    store = ledger.target.zarr()
+    gathered = zarr.open_group(store, mode="r").metadata.consolidated_metadata is not None
+    opened: xr.Dataset = xr.open_zarr(store, decode_coords="all", chunks={}, consolidated=gathered)
     return opened.drop_vars(STATUS)
 
 
-def status(dst: Place) -> Report:
+def status(dst: Any, *, storage_options: Mapping[str, Any] | None = None) -> Report:
     """Read blocks by status and failures with their causes; cheap, also while it is being filled.
 
     Parameters
     ----------
-    dst : str or path
+    dst, storage_options
+        As in `open_filled`.
 
     Returns
     -------
@@ -122,22 +132,30 @@ def status(dst: Place) -> Report:
     >>> print(status("filled.zarr"))  # doctest: +SKIP
     64 blocks: 60 filled, 4 copied
     """
-    ledger = Ledger(dst)
+    ledger = Ledger(target(dst, storage_options))
     return Report(ledger.counts(), ledger.failures, notes=ledger.notes)
 
 
-def verify(dst: Place, *, deep: bool = False, repair: bool = False) -> Verdict:
+def verify(
+    dst: Any,
+    *,
+    deep: bool = False,
+    repair: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Verdict:
     """Check that every block marked done is there, and with `deep` that every chunk reads.
 
     Every chunk carries a checksum (crc32c), so a single flipped bit is found.
 
     Parameters
     ----------
-    dst : str or path
+    dst : str, path or icechunk.Repository
     deep : bool
         Read everything.
     repair : bool
         Fill the blocks that are missing or corrupted again; the others stay as they are.
+    storage_options : mapping, optional
+        What fsspec needs to open URLs, of the store and of its source.
 
     Returns
     -------
@@ -153,34 +171,36 @@ def verify(dst: Place, *, deep: bool = False, repair: bool = False) -> Verdict:
     >>> xinpaint.verify("filled.zarr", deep=True).ok  # doctest: +SKIP
     True
     """
-    ledger = Ledger(dst)
+    place = target(dst, storage_options)
+    ledger = Ledger(place)
     done = np.argwhere(np.isin(ledger.status, (DONE, COPIED, EMPTY)))
-    arrays = _arrays(Path(dst))
+    arrays = _arrays(ledger)
     job = ledger.attrs["job"]
     places = [tuple(int(n) for n in index) for index in done]
-    with ThreadPoolExecutor(cpus()) as pool:
+    with ThreadPoolExecutor(cpus() if place.whole else REQUESTS) as pool:
         found = list(pool.map(lambda index: damage(arrays, job, index, deep=deep), places))
     missing = [index for index, word in zip(places, found, strict=True) if word == "missing"]
     corrupted = [index for index, word in zip(places, found, strict=True) if word == "corrupted"]
-    small = _damaged(Path(dst), set(arrays)) if deep else []
-    repaired = _repair(dst, [*missing, *corrupted], small) if repair else 0
+    small = _damaged(place, set(arrays)) if deep else []
+    bad = [*missing, *corrupted]
+    repaired = _repair(place, bad, small, storage_options or {}) if repair else 0
     names = [[block_name(index) for index in group] for group in (missing, corrupted)]
-    counts = Ledger(dst).counts()
+    counts = Ledger(place).counts()
     return Verdict(counts, tuple(names[0]), (*names[1], *small), repaired)
 
 
-def _arrays(dst: Path) -> dict[str, Any]:
+def _arrays(ledger: Ledger) -> dict[str, Any]:
     """The arrays that are written block by block."""
-    group = zarr.open_group(dst, mode="r", use_consolidated=False)
-    _, y, x = Ledger(dst).attrs["job"]["dims"]
+    group = zarr.open_group(ledger.target.zarr(), mode="r", use_consolidated=False)
+    _, y, x = ledger.attrs["job"]["dims"]
     found = dict(group.arrays())
     return {name: array for name, array in found.items() if {y, x} <= set(dims_of(array))}
 
 
-def _damaged(dst: Path, large: set[str]) -> list[str]:
+def _damaged(place: Target, large: set[str]) -> list[str]:
     """Small variables, such as coordinates, that do not read."""
     bad = []
-    group = zarr.open_group(dst, mode="r", use_consolidated=False)
+    group = zarr.open_group(place.zarr(), mode="r", use_consolidated=False)
     for name, array in group.arrays():
         try:
             if name not in large:
@@ -190,12 +210,12 @@ def _damaged(dst: Path, large: set[str]) -> list[str]:
     return bad
 
 
-def _repair(dst: Place, bad: list[Index], small: list[str]) -> int:
+def _repair(place: Target, bad: list[Index], small: list[str], access: Mapping[str, Any]) -> int:
     """Make blocks pending and run the job for them; lay small variables out anew."""
     if not (bad or small):
         return 0
-    with locked(Path(dst) / STATUS / "lock"):
-        ledger = Ledger(dst)
+    with place.locked() as held:
+        ledger = Ledger(place, held)
         again = np.zeros(ledger.status.shape, bool)
         if bad:
             again[tuple(np.transpose(bad))] = True
@@ -207,9 +227,9 @@ def _repair(dst: Place, bad: list[Index], small: list[str]) -> int:
                 "run the same fill again to write them"
                 + (f"; it cannot mend the small variables {small}" if small else "")
             )
-        where = (str(Path(dst).resolve()), call["method"], call["options"])
-        job, head, filler = plan(call["src"], *where, before=told)
+        where = (call["src"], place.name, call["method"], call["options"])
+        job, head, filler = plan(*where, before=told, access=access)
         check_same(job, ledger)
-        mend(job, head, filler, small)
+        mend(job, head, filler, small, place)
         run(job, ledger, (None, None), retry_failed=False, progress=False)
         return len(small) + sum(int(ledger.status[i]) in (DONE, COPIED, EMPTY) for i in bad)

@@ -21,9 +21,12 @@ from xinpaint.cube.masking import Dims
 from xinpaint.cube.piece import Piece, fill_pieces, read_pieces
 from xinpaint.errors import DataError
 from xinpaint.io import source
-from xinpaint.io.chunks import damage, dims_of
+from xinpaint.io.chunks import damage, dims_of, erase
+from xinpaint.io.commits import forked
 from xinpaint.io.jobspec import Job
 from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED
+from xinpaint.io.objects import unsaid
+from xinpaint.io.target import target
 from xinpaint.methods.base import Filler
 
 Index = tuple[int, int, int]
@@ -34,13 +37,17 @@ _OPEN: dict[tuple[str, str], Opened] = {}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a block: status, filled pixels (a band counts each), why it failed, notes."""
+    """What became of a block: status, filled pixels (a band counts each), why it failed, notes.
+
+    `fork` is what was written apart, for the driver to commit.
+    """
 
     status: int
     pixels: int = 0
     cause: str = ""
     disk_full: bool = False
     notes: tuple[str, ...] = ()
+    fork: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +100,8 @@ def read_block(job: Job, index: Index) -> Read | Outcome:
     """The first third of `run_block`: what the block needs; or why that failed."""
     try:
         opened = opened_here(job)
+        if job.fork and job.kept:
+            opened = replace(opened, store=_blockwise(forked(job.fork).store, opened.dims))
         if job.kept and damage(opened.store, job.told, index, deep=True, dates=job.kept):
             job = replace(job, kept=0)  # what should be kept is gone: all of it anew
         parts = job.parts(index)
@@ -100,7 +109,7 @@ def read_block(job: Job, index: Index) -> Read | Outcome:
         tile = Tile((dates, *parts[0].core[1:]), parts[0].padded)
         return Read(tile, [read_here(opened, part) for part in parts])
     except Exception as error:
-        return _failed(error)
+        return _failed(error, job)
 
 
 def fill_block(job: Job, read: Read | Outcome) -> Filled | Outcome:
@@ -113,7 +122,7 @@ def fill_block(job: Job, read: Read | Outcome) -> Filled | Outcome:
             made = [fill_pieces(pieces, opened.filler) for pieces in read.parts]
         return Filled(read.tile, _joined(made, opened.dims.time), tuple(heard))
     except Exception as error:
-        return _failed(error)
+        return _failed(error, job)
 
 
 def write_block(job: Job, index: Index, filled: Filled | Outcome) -> Outcome:
@@ -121,19 +130,24 @@ def write_block(job: Job, index: Index, filled: Filled | Outcome) -> Outcome:
     if isinstance(filled, Outcome):
         return filled
     try:
-        opened, whole = opened_here(job), job.tile(index)
-        write(opened, filled.tile, filled.variables)
-        outcome = _judge(filled)
-        if filled.tile.core != whole.core and outcome.status != DONE:  # the kept dates count too
+        opened, whole, fork = opened_here(job), job.tile(index), None
+        if job.fork:
+            fork = forked(job.fork)
+            opened = replace(opened, store=_blockwise(fork.store, opened.dims))
+        anew = filled.tile.core == whole.core
+        write(opened, filled.tile, filled.variables, anew=anew)
+        outcome = replace(_judge(filled), fork=fork)
+        if not anew and outcome.status != DONE:  # the kept dates count too
             return replace(outcome, status=_status(_stored(opened, whole)))
         return outcome
     except Exception as error:
-        return _failed(error)
+        return _failed(error, job)
 
 
-def _failed(error: Exception) -> Outcome:
+def _failed(error: Exception, job: Job) -> Outcome:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     text = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+    text = unsaid(text, job.access)
     return Outcome(FAILED, cause=" ".join(text.split())[:500], disk_full=full)
 
 
@@ -149,17 +163,22 @@ def opened_here(job: Job, *, store: bool = True) -> Opened:
 
 
 def _open(job: Job, store: bool) -> Opened:
-    raw = source.open_source(job.src)
+    raw = source.open_source(job.src, job.access)
     cube = schema.read(source.header(raw))
     dims = max((group.dims for group in cube.groups), key=lambda d: d.time is not None)
     group: Any = None
-    if store:
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            found = zarr.open_group(job.dst, mode="r+", use_consolidated=False)
-            spatial = {str(dims.y), str(dims.x)}
-            group = {name: a for name, a in found.arrays() if spatial <= set(dims_of(a))}
+    if store and not job.fork:
+        group = _blockwise(target(job.dst, job.access).zarr(write=True), dims)
     large = raw.reset_coords()[source.gridded(raw, cube)]
     return Opened(raw, large, cube, job.filler(cube), dims, group)
+
+
+def _blockwise(store: Any, dims: Dims) -> dict[str, Any]:
+    """The arrays that are written block by block."""
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        found = zarr.open_group(store, mode="r+", use_consolidated=False)
+        spatial = {str(dims.y), str(dims.x)}
+        return {name: a for name, a in found.arrays() if spatial <= set(dims_of(a))}
 
 
 def read_here(opened: Opened, tile: Tile) -> list[Piece]:
@@ -185,9 +204,19 @@ def _joined(
     return {name: along(name) for name in made[0]}
 
 
-def write(opened: Opened, tile: Tile, made: Mapping[Hashable, xr.Variable]) -> None:
-    """Write whole chunks: the filled bands, and what passes through."""
+def write(opened: Opened, tile: Tile, made: Mapping[Hashable, xr.Variable], *, anew: bool) -> None:
+    """Write whole chunks: the filled bands, and what passes through.
+
+    Anew: nothing that is there is kept, so that a damaged shard is not read.
+    """
     spots = _spots(opened.dims, tile.write)
+    if anew:
+        for array in opened.store.values():
+            names = dims_of(array)
+            if array.shards and (str(opened.dims.time) in names or tile.core[0][0] == 0):
+                by_name = {str(dim): part for dim, part in spots.items()}
+                sizes = zip(names, array.shape, strict=True)
+                erase(array, [by_name.get(dim, slice(0, size)) for dim, size in sizes])
     for name, variable in made.items():
         _put(opened, name, variable, spots)
     for name in opened.large.data_vars:
