@@ -174,7 +174,7 @@ def widened(gap: Mask, width: float) -> Mask:
     return made
 
 
-def slc_gaps(missing: NDArray[np.bool_], *, resolution: float = 30.0) -> Mask:
+def slc_gaps(missing: NDArray[np.bool_], *, resolution: float = 30.0, column: int = 0) -> Mask:
     """Tell the gaps of an SLC-off scene from clouds, lone drop-outs and the land beside the swath.
 
     A gap is low (at most 14 lines and a margin), has observed pixels above and below, and is long
@@ -189,6 +189,8 @@ def slc_gaps(missing: NDArray[np.bool_], *, resolution: float = 30.0) -> Mask:
         Everything that was not observed, or the fill of a quality band.
     resolution : float
         Height of a pixel in metres.
+    column : int
+        Of the whole image that the first one here is, so that tiles agree.
 
     Returns
     -------
@@ -212,7 +214,7 @@ def slc_gaps(missing: NDArray[np.bool_], *, resolution: float = 30.0) -> Mask:
     thick[:-1] |= low[1:]
     found = np.zeros_like(low)
     for slope in np.linspace(-1 / 3, 1 / 3, 15):
-        found |= _long(thick, float(slope), length)
+        found |= _long(thick, float(slope), length, column)
     return np.asarray(low & found, np.bool_)
 
 
@@ -226,10 +228,11 @@ def _low(missing: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
     return np.asarray(missing & inside & (below - above - 1 <= most), np.bool_)
 
 
-def _long(mask: NDArray[np.bool_], slope: float, least: int) -> NDArray[np.bool_]:
+def _long(mask: NDArray[np.bool_], slope: float, least: int, column: int) -> NDArray[np.bool_]:
     """Pixels on a line of this slope that stays in the mask for at least so many columns."""
     rows, cols = mask.shape
-    shift = np.rint(slope * np.arange(cols)).astype(np.int64)
+    shift = np.rint(slope * (np.arange(cols) + column)).astype(np.int64)
+    shift -= shift[0]
     pad = int(np.abs(shift).max(initial=0))
     index = np.arange(rows + 2 * pad)[:, None] - pad + shift[None]
     valid = (index >= 0) & (index < rows)

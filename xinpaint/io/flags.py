@@ -8,6 +8,7 @@ from typing import Any
 
 import dask.array
 import numpy as np
+from dask.array.overlap import ensure_minimum_chunksize
 from numpy.typing import NDArray
 
 from xinpaint.core import masks as gap_masks
@@ -99,7 +100,7 @@ def masks(
     striped = tuple(_is_striped(group) for group in groups)
     flags = seen
     if any(striped):
-        flags = _overlap(partial(_with_stripes, striped=striped), seen, _REACH, np.uint16)
+        flags = _stripes(seen, striped)
     clear = partial(qa.observed, gaps=tuple(opts.mask), dilate=opts.dilate, edge=opts.edge)
     reach = max(opts.dilate, opts.edge)
     observed = _overlap(clear, flags if opts.edge else seen, reach, np.bool_)
@@ -139,14 +140,32 @@ def _overlap(rule: Any, array: Any, reach: int, dtype: Any) -> Any:
     return made.rechunk(array.chunks)
 
 
+def _stripes(seen: Any, striped: tuple[bool, ...]) -> Any:
+    """Flags with SLC gaps told apart, on the dates that may have them."""
+    chunks = [
+        ensure_minimum_chunksize(min(_REACH, sum(each)), each) if len(each) > 1 else each
+        for each in seen.chunks[1:]
+    ]
+    wide = seen.rechunk(((1,) * seen.shape[0], *chunks))
+    begins = np.cumsum((0, *wide.chunks[2]))[:-1]
+    columns = tuple(np.maximum(begins - _REACH, 0).tolist())
+    rule = partial(_with_stripes, striped=striped, columns=columns)
+    return _overlap(rule, wide, _REACH, np.uint16).rechunk(seen.chunks)
+
+
 def _with_stripes(
-    flags: NDArray[np.uint16], *, striped: tuple[bool, ...], block_id: tuple[int, ...]
+    flags: NDArray[np.uint16],
+    *,
+    striped: tuple[bool, ...],
+    columns: tuple[int, ...],
+    block_id: tuple[int, ...],
 ) -> NDArray[np.uint16]:
     """Add the flag of SLC gaps on dates that may have them; a block is one date."""
     if not striped[block_id[0]]:
         return flags
     out = flags.copy()
     for plane in out:
-        gap = gap_masks.slc_gaps(plane & np.uint16(qa.FLAGS["fill"]) != 0)
+        missing = plane & np.uint16(qa.FLAGS["fill"]) != 0
+        gap = gap_masks.slc_gaps(missing, column=columns[block_id[2]])
         plane[gap] |= np.uint16(qa.FLAGS["slc_gap"])
     return out
