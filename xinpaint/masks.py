@@ -9,11 +9,11 @@ from xinpaint.core.masks import (
     between,
     clouds,
     scan_lines,
-    slc_gaps,
     surrounded,
     transplant,
     widened,
 )
+from xinpaint.core.stripes import slc_gaps
 from xinpaint.cube.gaps import from_scene
 from xinpaint.io.banks import load_bank, save_bank
 

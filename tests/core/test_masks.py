@@ -6,6 +6,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from xinpaint.core import masks
+from xinpaint.core.stripes import slc_gaps
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -108,25 +109,25 @@ def striped(seed, position):
 @pytest.mark.parametrize("position", [0.4, 0.7, 1.0])
 def test_slc_gaps_are_told_from_clouds_and_the_swath_edge(seed, position):
     stripes, clouds, outside, drops = striped(seed, position)
-    alone = masks.slc_gaps(stripes | outside)
+    alone = slc_gaps(stripes | outside)
     inside = stripes & ~outside
     assert not (alone & ~(stripes | outside)).any()
     assert alone[inside].mean() > 0.93
     assert alone[outside].mean() < 0.08
-    assert masks.slc_gaps(clouds | outside | drops).mean() < 0.02
-    found = masks.slc_gaps(stripes | clouds | outside | drops)
+    assert slc_gaps(clouds | outside | drops).mean() < 0.02
+    found = slc_gaps(stripes | clouds | outside | drops)
     apart = inside & ~ndimage.binary_dilation(clouds, iterations=3)
     assert found[apart].mean() > 0.8
     assert found[clouds & ~stripes & ~outside].mean() < 0.25
 
 
 def test_no_slc_gap_in_what_is_whole_or_empty():
-    assert not masks.slc_gaps(np.zeros((40, 50), bool)).any()
-    assert not masks.slc_gaps(np.ones((40, 50), bool)).any()
-    assert not masks.slc_gaps(np.ones((1, 1), bool)).any()
+    assert not slc_gaps(np.zeros((40, 50), bool)).any()
+    assert not slc_gaps(np.ones((40, 50), bool)).any()
+    assert not slc_gaps(np.ones((1, 1), bool)).any()
     half = np.zeros((80, 80), bool)
     half[:, 40:] = True
-    assert not masks.slc_gaps(half).any()
+    assert not slc_gaps(half).any()
 
 
 def test_slc_gaps_of_a_real_scene(data_dir):
@@ -135,7 +136,7 @@ def test_slc_gaps_of_a_real_scene(data_dir):
         quality = image.read(1)
     fill, cloud = quality == 1, (quality & 0b101000) != 0
     between = fill & masks.surrounded(~fill, 40)
-    found = masks.slc_gaps(fill)
+    found = slc_gaps(fill)
     assert found[between].mean() > 0.95
     assert not found[ndimage.distance_transform_edt(fill) > 20].any()
-    assert masks.slc_gaps(fill | cloud)[cloud & ~fill].mean() < 0.02
+    assert slc_gaps(fill | cloud)[cloud & ~fill].mean() < 0.02

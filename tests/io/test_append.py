@@ -14,8 +14,8 @@ from tests.cube.fillers import TimeMean, WindowMean
 from tests.io.cubes import Breaks, chunks, flip, source
 from xinpaint.errors import JobError
 from xinpaint.io import append as appending
-from xinpaint.io import store
 from xinpaint.io.ledger import Ledger
+from xinpaint.io.target import Folder
 from xinpaint.methods.base import Filler
 
 pytestmark = [
@@ -153,7 +153,7 @@ def test_killed_while_it_grows(src: Path, tmp_path: Path, monkeypatch: pytest.Mo
         with monkeypatch.context() as patched:
             for name in ("begin_growth", "end_growth", "_say", "flush"):
                 patched.setattr(Ledger, name, step(getattr(Ledger, name)))
-            patched.setattr(store, "_replace", step(store._replace))
+            patched.setattr(Folder, "replace", step(Folder.replace))
             with pytest.raises(Stopped):
                 xinpaint.append(src, dst, WindowMean(5), progress=False)
         assert all(chunks(dst)[key] == whole[key] for key in chunks(dst) if "/c/0/" in key)

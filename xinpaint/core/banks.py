@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xinpaint.core.masks import slc_gaps
+from xinpaint.core.stripes import slc_gaps
 
 Mask = NDArray[np.bool_]
 

@@ -56,6 +56,12 @@ def from_scene(
         Where the scene is no cube, or smaller than a window.
     DataError
         Where no window has SLC gaps.
+
+    Examples
+    --------
+    >>> from xinpaint.core.masks import scan_lines
+    >>> from_scene(scan_lines((300, 300), seed=0, position=0.9)).shape[1:]
+    (256, 256)
     """
     if side < 8 or side % 8 or stride < 1:
         raise SchemaError(f"side = {side}, stride = {stride}: use a side that is a multiple of 8")

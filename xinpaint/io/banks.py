@@ -28,6 +28,14 @@ def save_bank(path: str | os.PathLike[str], bank: NDArray[np.bool_], *, name: st
     ------
     DataError
         Where the path or the bank is not as wanted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_bank(f"{folder}/gaps.npz", np.eye(8, dtype=bool)[None])
+    ...     load_bank(path).shape
+    (1, 8, 8)
     """
     path, bank = Path(path), np.asarray(bank)
     if path.suffix != ".npz":
@@ -46,12 +54,30 @@ def save_bank(path: str | os.PathLike[str], bank: NDArray[np.bool_], *, name: st
 
 
 def load_bank(path: str | os.PathLike[str]) -> NDArray[np.bool_]:
-    """Read windows of gaps, bool ``[n y x]``, true = gap.
+    """Read windows of gaps.
+
+    Parameters
+    ----------
+    path : path
+        As `save_bank` wrote it.
+
+    Returns
+    -------
+    bool ``[n y x]``
+        True = gap.
 
     Raises
     ------
     DataError
         Where the file is missing, damaged, pickled or no bank.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_bank(f"{folder}/gaps.npz", np.eye(8, dtype=bool)[None])
+    ...     load_bank(path).shape
+    (1, 8, 8)
     """
     path = Path(path)
     if not path.is_file():

@@ -11,10 +11,10 @@ import numpy as np
 from dask.array.overlap import ensure_minimum_chunksize
 from numpy.typing import NDArray
 
-from xinpaint.core import masks as gap_masks
 from xinpaint.core import qa
 from xinpaint.core.qa_layouts import LAYOUTS
 from xinpaint.core.sensors import quality_layout, sensor_of
+from xinpaint.core.stripes import slc_gaps
 from xinpaint.errors import DataError
 from xinpaint.io.items import Scene
 from xinpaint.io.mosaic import Band
@@ -166,6 +166,6 @@ def _with_stripes(
     out = flags.copy()
     for plane in out:
         missing = plane & np.uint16(qa.FLAGS["fill"]) != 0
-        gap = gap_masks.slc_gaps(missing, column=columns[block_id[2]])
+        gap = slc_gaps(missing, column=columns[block_id[2]])
         plane[gap] |= np.uint16(qa.FLAGS["slc_gap"])
     return out

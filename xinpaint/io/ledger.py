@@ -64,9 +64,9 @@ class Ledger:
 
     def _array(self, *, write: bool = False) -> Any:
         """The status, opened anew: after a commit the store is another one."""
-        with zarr.config.set({"array.write_empty_chunks": True}):
-            store = self.target.zarr(write=write)
-            return zarr.open_array(store, path=STATUS, mode="r+" if write else "r")
+        store = self.target.zarr(write=write)
+        found = zarr.open_array(store, path=STATUS, mode="r+" if write else "r")
+        return found.with_config({"write_empty_chunks": True})
 
     def set(self, index: tuple[int, int, int], code: int, cause: str = "", note: str = "") -> None:
         """Note a block's status; written by the next `flush`."""

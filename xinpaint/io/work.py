@@ -175,10 +175,11 @@ def _open(job: Job, store: bool) -> Opened:
 
 def _blockwise(store: Any, dims: Dims) -> dict[str, Any]:
     """The arrays that are written block by block."""
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        found = zarr.open_group(store, mode="r+", use_consolidated=False)
-        spatial = {str(dims.y), str(dims.x)}
-        return {name: a for name, a in found.arrays() if spatial <= set(dims_of(a))}
+    found = zarr.open_group(store, mode="r+", use_consolidated=False)
+    spatial = {str(dims.y), str(dims.x)}
+    blockwise = {name: a for name, a in found.arrays() if spatial <= set(dims_of(a))}
+    # not by zarr.config, which is not kept apart between threads
+    return {name: a.with_config({"write_empty_chunks": True}) for name, a in blockwise.items()}
 
 
 def read_here(opened: Opened, tile: Tile) -> list[Piece]:

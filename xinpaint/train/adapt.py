@@ -52,6 +52,12 @@ class Adapted:
     steps : int
     seconds : float
         In all, scoring included.
+
+    Examples
+    --------
+    >>> before, after = Score(20.0, 0.9, 0.050), Score(20.5, 0.9, 0.045)
+    >>> Adapted(None, before, after, 600, 300.0).gain["psnr"]
+    0.5
     """
 
     weights: Path | None
@@ -127,6 +133,11 @@ def adapt(
         Where `minutes` or `steps` make no sense, or too few steps fit into the minutes.
     TrainingError
         Where the loss is no longer finite.
+
+    Examples
+    --------
+    >>> done = adapt(ds, "runs/here")  # doctest: +SKIP
+    >>> ds.inpaint.convnp(weights=done.weights)  # doctest: +SKIP
     """
     begun = time.monotonic()
     _check(minutes, steps)

@@ -60,6 +60,10 @@ def assess_cube(
     Raises
     ------
     SchemaError, MethodError, WeightsError
+
+    Examples
+    --------
+    >>> assess_cube("convcnp", ds).psnr  # doctest: +SKIP
     """
     ready = filler("convnp", weights=weights, device=device)
     table = score(cube, {"net": ready}, masks=list(masks), seed=seed, observed=observed)
@@ -96,6 +100,10 @@ def assess_recipe(
     ------
     RecipeError, DataError, WeightsError
         WeightsError also where one of recipe and weights fills and the other tells classes.
+
+    Examples
+    --------
+    >>> assess_recipe("convcnp", "recipe.toml", data="images")  # doctest: +SKIP
     """
     plan = recipe if isinstance(recipe, Recipe) else read(Path(recipe))
     source = find(weights)

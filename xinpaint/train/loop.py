@@ -67,6 +67,10 @@ def fit(
         Before any work starts.
     TrainingError
         If the loss is no longer finite; names the last good checkpoint.
+
+    Examples
+    --------
+    >>> fit("recipe.toml", "runs/mine", data="images")  # doctest: +SKIP
     """
     plan = recipe if isinstance(recipe, Recipe) else read(recipe)
     batch, tasks = gather(plan, Path(data) if data is not None else data_folder())

@@ -39,6 +39,11 @@ def fit_cube(cube: xr.Dataset, recipe: Recipe, out: str | Path, **options: Any) 
     Raises
     ------
     SchemaError, RecipeError, DataError, TrainingError
+
+    Examples
+    --------
+    >>> recipe = Recipe("mine", validation=())
+    >>> fit_cube(ds, recipe, "runs/mine")  # doctest: +SKIP
     """
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"found {type(recipe).__name__}; wanted a Recipe (xinpaint.train.recipe)")
