@@ -97,7 +97,7 @@ def _kind(rows: Sequence[Row], kind: str) -> str:
 
 _TOP = """# Results of the models
 
-See here which net, and which classical filler, fills what kind of gap best, on scenes that none
+After this page you know which net, and which classical filler, fills what kind of gap best, on scenes that none
 of them was trained on; what each costs; and how far its standard deviation can be trusted.
 
 Written by `python -m benchmarks.models` (xinpaint {version}, {date}, weights `{sha256}`); the
