@@ -11,6 +11,7 @@ import xarray as xr
 from tests.cube.make import make
 from xinpaint.core import qa
 from xinpaint.cube import masking, schema
+from xinpaint.errors import SchemaError
 
 
 @pytest.mark.parametrize("key", ["nodata", "_FillValue", "missing_value", "fill_value"])
@@ -99,3 +100,13 @@ def test_days_of_many_kinds() -> None:
     stamps = xr.date_range("2003-01-01", periods=3, freq="D", use_cftime=False)
     odd = ds.assign_coords(time=("time", stamps.to_pydatetime().astype(object)))
     assert np.diff(schema.read(odd).groups[0].days).tolist() == [1, 1]
+
+
+def test_what_zarr_fills_empty_chunks_with_is_not_nodata(tmp_path):
+    values = np.arange(16, dtype=np.uint16).reshape(1, 4, 4)
+    path = tmp_path / "cube.zarr"
+    xr.Dataset({"red": (("time", "y", "x"), values)}).to_zarr(path, consolidated=False)
+    ds = xr.open_zarr(path, consolidated=False)
+    assert ds.red.encoding["fill_value"] == 0  # Zarr's own, nobody asked for it
+    with pytest.raises(SchemaError, match="nothing says which are missing"):
+        ds.inpaint.gaps()

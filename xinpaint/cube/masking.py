@@ -177,11 +177,12 @@ def nodata_of(array: xr.DataArray) -> float | None:
     """Find the value that says missing in the values as they are in memory.
 
     An encoding's ``_FillValue`` on floats was decoded to NaN already, so only attrs count there.
+    Nor does an encoding's ``fill_value``: Zarr 3 gives every array one, 0 where nobody chose.
     What an integer type cannot hold, such as -9999 in uint16, says nothing.
     """
     places = [array.attrs] if array.dtype.kind == "f" else [array.attrs, array.encoding]
     for place in places:
-        for key in _NODATA_KEYS:
+        for key in _NODATA_KEYS if place is array.attrs else _NODATA_KEYS[:-1]:
             value = place.get(key)
             if value is None:
                 continue
