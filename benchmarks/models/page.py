@@ -97,8 +97,9 @@ def _kind(rows: Sequence[Row], kind: str) -> str:
 
 _TOP = """# Results of the models
 
-After this page you know which net, and which classical filler, fills what kind of gap best, on scenes that none
-of them was trained on; what each costs; and how far its standard deviation can be trusted.
+After this page you know which net, and which classical filler, fills what kind of gap best, on
+scenes that none of them was trained on; what each costs; and how far its standard deviation can be
+trusted.
 
 Written by `python -m benchmarks.models` (xinpaint {version}, {date}, weights `{sha256}`); the
 single scores are in `results-models.csv`. Do not edit.
