@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP
 from xinpaint.nets.frame import Frame
-from xinpaint.nets.planes import full, half, quarters, root, unit
+from xinpaint.nets.planes import full, half, quarters, root, shuffled, total, unit
 from xinpaint.nets.regression import NEAR, REACH, Evidence, Regression, regressions, weigh
 from xinpaint.nets.setconv import local_statistics
 
@@ -170,14 +170,12 @@ class ConvNP(nn.Module):
         plain = weigh(found, [torch.zeros_like(frame.z) for _ in dates])[0]
         told = [self._encode(values, context, frame, plain, date) for date in dates]
         seen = [half(r.mean.isfinite()) for r in found]
-        total = torch.stack(seen).sum(0).clamp_min(1e-6)
-        pooled = torch.stack([h * s for h, s in zip(told, seen, strict=True)]).sum(0) / total
-        pooled = self.together(pooled)
+        pooled = total(h * s for h, s in zip(told, seen, strict=True))
+        pooled = self.together(pooled / total(seen).clamp_min(1e-6))
         trust = [full(self.trust(F.relu(h + pooled)), frame.z.shape).float() for h in told]
         evidence, weights = weigh(found, trust)
-        mixed = torch.stack([h * half(w) for h, w in zip(told, weights, strict=True)]).sum(0)
-        pairs = zip(dates, weights, strict=True)
-        finer = torch.stack([date.finer * w for date, w in pairs]).sum(0)
+        mixed = total(h * half(w) for h, w in zip(told, weights, strict=True))
+        finer = total(date.finer * w for date, w in zip(dates, weights, strict=True))
         return evidence, finer, self._trunk(values, context, frame, evidence, finer, mixed)
 
     def _encode(
@@ -204,16 +202,11 @@ class ConvNP(nn.Module):
         unexplained = torch.where(known & (regression.spread > 0), unexplained, 1.0)
         evidence = half(unexplained.clamp(1e-4, 1).log() / 4)
         when = (date.away.abs() / 16).log1p()[:, None, None, None] / 3
-        parts = [
-            F.pixel_unshuffle(torch.stack(near, 2).flatten(0, 1), 2),
-            evidence,
-            half(when.expand_as(values)),
-        ]
+        more = [evidence, half(when.expand_as(values))]
         if self.fine:
-            parts.append(quarters(unit(date.finer, frame.spread, known)))
-        x = torch.cat(parts, 1)
-        x = self.date_in(x.contiguous(memory_format=torch.channels_last))
-        deeper: Tensor = self.date(F.relu(x), 1)
+            more.append(quarters(unit(date.finer, frame.spread, known)))
+        x = self.date_in(shuffled(near, more))
+        deeper: Tensor = self.date(F.relu(x, inplace=True), 1)
         return deeper
 
     def _trunk(
@@ -238,13 +231,12 @@ class ConvNP(nn.Module):
             evidence.seen.to(values.dtype),
             there.to(values.dtype),
         ]
-        parts = [F.pixel_unshuffle(torch.stack(near, 2).flatten(0, 1), 2), mixed]
+        more = [mixed]
         if self.fine:
-            parts.append(quarters(unit(finer, frame.spread, evidence.seen)))
-        x = torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)
-        x = self.enter(F.relu(self.enter_in(x)), bands)
-        x = x + self.up(F.relu(self.deep(self.down(x), bands)))
-        x = self.head(F.relu(self.leave(x, bands)))
+            more.append(quarters(unit(finer, frame.spread, evidence.seen)))
+        x = self.enter(F.relu(self.enter_in(shuffled(near, more)), inplace=True), bands)
+        x = self.up(F.relu(self.deep(self.down(x), bands), inplace=True)).add_(x)
+        x = self.head(F.relu(self.leave(x, bands), inplace=True))
         head = F.pixel_shuffle(x, 2).float()
         return head.reshape(-1, bands, *head.shape[1:])
 

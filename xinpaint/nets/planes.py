@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from functools import reduce
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,6 +31,18 @@ def half(x: Tensor) -> Tensor:
 def quarters(x: Tensor) -> Tensor:
     """``[n b y x]`` to four channels of half the resolution, ``[n·b 4 y/2 x/2]``."""
     return F.pixel_unshuffle(x.flatten(0, 1)[:, None], 2)
+
+
+def shuffled(planes: Sequence[Tensor], more: Sequence[Tensor]) -> Tensor:
+    """Planes ``[n b y x]`` four channels each, then `more` ``[n·b c y/2 x/2]``; channels last."""
+    cells = [x.flatten(0, 1).unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2)) for x in planes]
+    near = torch.stack([x.transpose(-3, -2) for x in cells], 3).flatten(3)
+    return torch.cat([near, *(x.movedim(1, -1) for x in more)], -1).movedim(-1, 1)
+
+
+def total(parts: Iterable[Tensor]) -> Tensor:
+    """Sum of tensors, added one by one: a stack of them would be one more copy of each."""
+    return reduce(torch.add, parts)
 
 
 def full(x: Tensor, shape: torch.Size) -> Tensor:

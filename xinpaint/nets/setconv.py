@@ -17,7 +17,8 @@ FLAT = 2e-6
 
 def window_sum(x: Tensor, radius: int) -> Tensor:
     """Sum of ``[n b y x]`` under a triangular window of reach 2·radius, zeros beyond the edge."""
-    if radius >= 16:  # wide windows: differences of running sums, in double so that none is lost
+    # differences of running sums cost the same for any window; in double, so that none is lost
+    if radius >= 16 or x.dtype == torch.float64:
         wide = x.double() if x.device.type != "mps" else x
         for _ in range(2):
             wide = _running_sum(_running_sum(wide, radius, -1), radius, -2)
