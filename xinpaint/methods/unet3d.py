@@ -17,8 +17,9 @@ from xinpaint.methods.neural import NetSource
 
 #: The net looks this far, in pixels.
 REACH = 48
-#: Side of the tiles that a large task is worked through in, in pixels.
-SIDE = 1024
+#: Side of the tiles that a large task is worked through in, in pixels: what fits into the
+#: processor's memory is worth more than a smaller share of halo.
+SIDE = 512
 CLASSES, BANDS = 3, 3
 
 

@@ -9,10 +9,13 @@ each level is handed over as its largest and its mean value over the months.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from xinpaint.nets.planes import shuffled, total
 
 #: Reflectance is taken off and divided by these: red, nir, swir1.
 CENTRE, SPREAD = (0.08, 0.2, 0.15), (0.08, 0.15, 0.12)
@@ -94,41 +97,39 @@ class UNet3D(nn.Module):
         float32 ``[n class y x]``
         """
         months = values.shape[1]
-        x = F.pixel_unshuffle(_features(values.flatten(0, 1), context.flatten(0, 1)), 2)
-        one = F.relu(self.enter(x.contiguous(memory_format=torch.channels_last)))
-        x = F.relu(self.down(one))
-        two = x + F.relu(self.middle(x, months))
-        x = F.relu(self.deeper(two))
-        x = x + F.relu(self.coarse(x, months))
-        three = x + F.relu(self.coarsest(x, months))
+        one = F.relu(self.enter(shuffled(_features(values, context), [])), inplace=True)
+        x = F.relu(self.down(one), inplace=True)
+        two = x + F.relu(self.middle(x, months), inplace=True)
+        x = F.relu(self.deeper(two), inplace=True)
+        x = x + F.relu(self.coarse(x, months), inplace=True)
+        three = x + F.relu(self.coarsest(x, months), inplace=True)
         levels = zip(self.over, (one, two, three), strict=True)
         first, second, third = (gather(_through(x, months)) for gather, x in levels)
         x = F.relu(third)
-        x = x + F.relu(self.deep(x))
-        x = F.relu(self.up(x) + second)
-        x = x + F.relu(self.join(x))
-        x = F.relu(self.rise(x) + first)
-        x = x + F.relu(self.leave(x))
+        x = x + F.relu(self.deep(x), inplace=True)
+        x = F.relu(self.up(x) + second, inplace=True)
+        x = x + F.relu(self.join(x), inplace=True)
+        x = F.relu(self.rise(x) + first, inplace=True)
+        x = x + F.relu(self.leave(x), inplace=True)
         answer = F.pixel_shuffle(self.head(x), 2) / self.temperature
         return answer + self.shift[:, None, None]
 
 
-def _features(values: Tensor, context: Tensor) -> Tensor:
-    """Bands, two ratios and what was seen, zero where nothing was, ``[m 6 y x]``."""
-    seen = context.amin(1)
-    values = torch.where(seen[:, None] > 0, values, torch.zeros_like(values)).clamp(0, 1.2)
-    red, nir, swir = values.unbind(1)
+def _features(values: Tensor, context: Tensor) -> list[Tensor]:
+    """Bands, two ratios and what was seen, zero where nothing was; six of ``[n t y x]``."""
+    seen = context.amin(2)
+    values = torch.where(seen[:, :, None] > 0, values, torch.zeros_like(values)).clamp(0, 1.2)
+    red, nir, swir = values.unbind(2)
     made = [
-        ((band - centre) / spread) * seen
+        (band - centre) * (seen / spread)
         for band, centre, spread in zip((red, nir, swir), CENTRE, SPREAD, strict=True)
     ]
     water = (red - swir) / (red + swir + 0.02)
     plants = (nir - red) / (nir + red + 0.02)
-    return torch.stack([*made, water, plants, seen], 1)
+    return [*made, water, plants, seen]
 
 
 def _through(x: Tensor, months: int) -> Tensor:
     """Largest and mean value over the months: ``[n·t c y x]`` to ``[n 2c y x]``."""
-    x = x.unflatten(0, (-1, months))
-    both = torch.cat([x.amax(1), x.mean(1)], 1)
-    return both.contiguous(memory_format=torch.channels_last)
+    each = x.unflatten(0, (-1, months)).unbind(1)
+    return torch.cat([reduce(torch.maximum, each), total(each) / months], 1)
