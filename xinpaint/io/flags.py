@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -26,8 +27,8 @@ da: Any = dask.array
 _PLAIN = {"nir08": "nir", "swir16": "swir1", "swir22": "swir2", "coastal": "coastal"}
 #: The corrector of Landsat 7's scan lines failed on this day.
 SLC_OFF = np.datetime64("2003-05-31")
-#: How far a pixel's neighbours decide whether it lies in a stripe, in pixels.
-_REACH = 64
+#: How far a pixel's neighbours decide whether it lies in a stripe: in metres, and pixels at least.
+_REACH, _LEAST_REACH = 1920.0, 64
 
 
 def wanted(item: Mapping[str, Any], quality: str | None, mask: Sequence[str]) -> dict[str, str]:
@@ -84,8 +85,13 @@ def masks(
     layouts: Mapping[str, str],
     first: Band,
     opts: Options,
+    *,
+    height: float,
 ) -> dict[str, tuple[Any, dict[str, Any]]]:
-    """Make ``observed`` and ``qa``; nothing where no quality layer is read and no edge is asked."""
+    """Make ``observed`` and ``qa``; nothing where no quality layer is read and no edge is asked.
+
+    `height` is that of a pixel, in metres.
+    """
     if not layouts and not opts.edge:
         return {}
     known = {sensor_of(scene.platform)[1] for group in groups for scene in group}
@@ -100,7 +106,7 @@ def masks(
     striped = tuple(_is_striped(group) for group in groups)
     flags = seen
     if any(striped):
-        flags = _stripes(seen, striped)
+        flags = _stripes(seen, striped, height)
     clear = partial(qa.observed, gaps=tuple(opts.mask), dilate=opts.dilate, edge=opts.edge)
     reach = max(opts.dilate, opts.edge)
     observed = _overlap(clear, flags if opts.edge else seen, reach, np.bool_)
@@ -140,17 +146,18 @@ def _overlap(rule: Any, array: Any, reach: int, dtype: Any) -> Any:
     return made.rechunk(array.chunks)
 
 
-def _stripes(seen: Any, striped: tuple[bool, ...]) -> Any:
+def _stripes(seen: Any, striped: tuple[bool, ...], height: float) -> Any:
     """Flags with SLC gaps told apart, on the dates that may have them."""
+    reach = max(_LEAST_REACH, math.ceil(_REACH / height))
     chunks = [
-        ensure_minimum_chunksize(min(_REACH, sum(each)), each) if len(each) > 1 else each
+        ensure_minimum_chunksize(min(reach, sum(each)), each) if len(each) > 1 else each
         for each in seen.chunks[1:]
     ]
     wide = seen.rechunk(((1,) * seen.shape[0], *chunks))
     begins = np.cumsum((0, *wide.chunks[2]))[:-1]
-    columns = tuple(np.maximum(begins - _REACH, 0).tolist())
-    rule = partial(_with_stripes, striped=striped, columns=columns)
-    return _overlap(rule, wide, _REACH, np.uint16).rechunk(seen.chunks)
+    columns = tuple(np.maximum(begins - reach, 0).tolist())
+    rule = partial(_with_stripes, striped=striped, columns=columns, height=height)
+    return _overlap(rule, wide, reach, np.uint16).rechunk(seen.chunks)
 
 
 def _with_stripes(
@@ -158,6 +165,7 @@ def _with_stripes(
     *,
     striped: tuple[bool, ...],
     columns: tuple[int, ...],
+    height: float,
     block_id: tuple[int, ...],
 ) -> NDArray[np.uint16]:
     """Add the flag of SLC gaps on dates that may have them; a block is one date."""
@@ -166,6 +174,6 @@ def _with_stripes(
     out = flags.copy()
     for plane in out:
         missing = plane & np.uint16(qa.FLAGS["fill"]) != 0
-        gap = slc_gaps(missing, column=columns[block_id[2]])
+        gap = slc_gaps(missing, resolution=height, column=columns[block_id[2]])
         plane[gap] |= np.uint16(qa.FLAGS["slc_gap"])
     return out

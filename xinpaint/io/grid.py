@@ -16,6 +16,8 @@ from xinpaint.errors import DataError
 Bounds = tuple[float, float, float, float]
 #: How far two files' pixels may lie apart on what counts as one grid, in pixels.
 TOLERANCE = 0.02
+#: Of the Earth, mean, in metres.
+RADIUS = 6_371_008.8
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,17 @@ class Grid:
             self.left + cols * self.step[0],
             self.top,
         )
+
+    @property
+    def height(self) -> float:
+        """Of a pixel, in metres; the CRS's unit is taken for one where there is no CRS."""
+        import pyproj
+
+        if not self.crs:
+            return abs(self.step[1])
+        system = pyproj.CRS.from_user_input(self.crs)
+        unit = float(system.axis_info[0].unit_conversion_factor)  # metres, or radians
+        return abs(self.step[1]) * unit * (RADIUS if system.is_geographic else 1.0)
 
     def place(self, other: Grid) -> tuple[int, int] | None:
         """Row and column of another grid's first pixel in this one; None where pixels differ."""

@@ -77,11 +77,30 @@ def _pools(guard: Guard) -> dict[str, Any]:
     return {"http": Pool, "https": SecurePool}
 
 
-def session(guard: Guard) -> requests.Session:
-    """Make a session that asks only where the guard allows, hop by hop."""
-    made = requests.Session()
-    guarded(made, guard)
-    return made
+class Session(requests.Session):
+    """Asks for ranges, only where the guard allows, hop by hop.
+
+    What a request to an address needs besides the range (headers, proxy, certificates) is worked
+    out once.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        super().__init__()
+        self._known: dict[str, tuple[requests.PreparedRequest, Any]] = {}
+        guarded(self, guard)
+
+    def ask(self, url: str, start: int, count: int, *, timeout: float) -> requests.Response:
+        """Ask for so many bytes from a place on; the answer's body is not read yet."""
+        if url not in self._known:
+            if len(self._known) >= 256:
+                self._known.clear()
+            plain = requests.Request("GET", url, headers={"Accept-Encoding": "identity"})
+            settings = self.merge_environment_settings(url, {}, True, None, None)
+            self._known[url] = self.prepare_request(plain), settings
+        known, settings = self._known[url]
+        request = known.copy()
+        request.headers["Range"] = f"bytes={start}-{start + count - 1}"
+        return self.send(request, timeout=timeout, **settings)
 
 
 def guarded(session: requests.Session, guard: Guard, *, retries: int = 0) -> None:
@@ -94,9 +113,9 @@ def guarded(session: requests.Session, guard: Guard, *, retries: int = 0) -> Non
 _LOCAL = threading.local()
 
 
-def thread_session(guard: Guard) -> requests.Session:
+def thread_session(guard: Guard) -> Session:
     """One session a thread and guard: its connections stay open from block to block."""
-    kept: dict[Guard, requests.Session] = _LOCAL.__dict__.setdefault("sessions", {})
+    kept: dict[Guard, Session] = _LOCAL.__dict__.setdefault("sessions", {})
     if guard not in kept:
-        kept[guard] = session(guard)
+        kept[guard] = Session(guard)
     return kept[guard]

@@ -135,25 +135,27 @@ def opened(asset: Asset, access: Access) -> Iterator[Any]:
 def _remote(url: str, access: Access) -> Iterator[Any]:
     import rasterio
 
-    from xinpaint.io.remote import HEADS, Files, Remote
+    from xinpaint.io.remote import HEADS, File, Remote
+    from xinpaint.io.vsi import served
 
     key = clean(url)
-    files = Files(
+    file = File(
         partial(
             Remote, url, key, access.guard,
             timeout=access.timeout, retries=access.retries, wait=access.wait,
         )
     )  # fmt: skip
     try:
-        with rasterio.open(files.name, driver=driver_of(files.head), opener=files) as image:
+        driver = driver_of(file.head)
+        with served(file) as name, rasterio.open(name, driver=driver) as image:
             access.guard.check_file(image)
             yield image
     except Exception as error:
         HEADS.forget(key)
-        raise files.failure or error from None
-    if files.failure:
+        raise file.failure or error from None
+    if file.failure:
         HEADS.forget(key)
-        raise files.failure
+        raise file.failure
 
 
 def refused(error: BaseException) -> BaseException:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import io
 import threading
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
 import requests
-from rasterio.abc import MultiByteRangeResourceContainer
 
 from xinpaint.errors import RefusedError
 from xinpaint.io.guard import Guard
@@ -104,10 +101,7 @@ class Remote(io.RawIOBase):
         return self._ask(start, count)
 
     def _ask(self, start: int, count: int) -> tuple[bytes, int]:
-        headers = {"Range": f"bytes={start}-{start + count - 1}", "Accept-Encoding": "identity"}
-        with self._session.get(
-            self._url, headers=headers, timeout=self._timeout, stream=True
-        ) as answer:
+        with self._session.ask(self._url, start, count, timeout=self._timeout) as answer:
             if answer.status_code not in (200, 206):
                 raise StatusError(answer.status_code)
             whole = answer.status_code == 200
@@ -188,8 +182,8 @@ class Remote(io.RawIOBase):
         return self._buffer[:count]
 
 
-class Files(MultiByteRangeResourceContainer):  # type: ignore[misc]
-    """One remote file as GDAL sees it: nothing lies beside it, no mask and no metadata.
+class File:
+    """One remote file, with a reader for each time that it is opened.
 
     Parameters
     ----------
@@ -198,47 +192,18 @@ class Files(MultiByteRangeResourceContainer):  # type: ignore[misc]
     """
 
     def __init__(self, make: Callable[[], Remote]) -> None:
-        self.name = f"{uuid.uuid4().hex}.tif"
         self._make, self._made = make, [make()]
-        self.head, self._size = self._made[0].head, self._made[0].size
+        self.head, self.size = self._made[0].head, self._made[0].size
 
     @property
     def failure(self) -> Exception | None:
         """What went wrong first, in any of its readers."""
         return next((made.failure for made in self._made if made.failure), None)
 
-    def open(self, path: str, mode: str = "r", **_: Any) -> Remote:
-        """Open the file; its neighbours are not found."""
-        if path != self.name:
-            raise FileNotFoundError(path)
+    def open(self) -> Remote:
+        """Make a reader."""
         self._made.append(self._make())
         return self._made[-1]
-
-    def isfile(self, path: str) -> bool:
-        """Whether a path is the file."""
-        return path == self.name
-
-    def isdir(self, path: str) -> bool:
-        """Never."""
-        return False
-
-    def ls(self, path: str) -> list[str]:
-        """Nothing."""
-        return []
-
-    def mtime(self, path: str) -> int:
-        """Not known."""
-        return 0
-
-    def rm(self, path: str) -> None:
-        """Refuse."""
-        raise PermissionError(path)
-
-    def size(self, path: str) -> int:
-        """Bytes of the file."""
-        if path != self.name:
-            raise FileNotFoundError(path)
-        return self._size
 
 
 def _body(answer: requests.Response, most: int) -> bytes:

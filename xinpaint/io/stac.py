@@ -176,7 +176,8 @@ def _cube(
     if opts.on_read_error != "raise":
         lost = flags.lost(names, failed, whole_date=opts.on_read_error == "skip_date")
         ds["read_failed"] = labels.variable(*lost, grid)
-    for key, made in flags.masks(groups, arrays, others, packed[names[0]], opts).items():
+    first, height = packed[names[0]], grid.height
+    for key, made in flags.masks(groups, arrays, others, first, opts, height=height).items():
         ds[key] = labels.variable(*made, grid)
     return ds
 
