@@ -14,7 +14,7 @@ from tests.io.catalogue import Server
 from tests.io.products import bomb
 from xinpaint.errors import DataError, RefusedError
 from xinpaint.io.guard import Guard, clean
-from xinpaint.io.http import session
+from xinpaint.io.http import Session
 
 pytest.importorskip("odc.stac")
 pytest.importorskip("pystac_client")
@@ -209,4 +209,4 @@ def test_public_addresses_pass() -> None:
     guard = Guard()
     assert guard.kind("https://example.org/a.tif?x=1") == "http"
     assert guard.kind("s3://bucket/key.tif") == "cloud"
-    assert session(guard).max_redirects == 5
+    assert Session(guard).max_redirects == 5

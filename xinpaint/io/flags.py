@@ -17,6 +17,7 @@ from xinpaint.core.qa_layouts import LAYOUTS
 from xinpaint.core.sensors import quality_layout, sensor_of
 from xinpaint.core.stripes import slc_gaps
 from xinpaint.errors import DataError
+from xinpaint.io import reflectance as scaling
 from xinpaint.io.items import Scene
 from xinpaint.io.mosaic import Band
 from xinpaint.io.options import Options
@@ -107,13 +108,10 @@ def masks(
     flags = seen
     if any(striped):
         flags = _stripes(seen, striped, height)
-    clear = partial(qa.observed, gaps=tuple(opts.mask), dilate=opts.dilate, edge=opts.edge)
-    reach = max(opts.dilate, opts.edge)
-    observed = _overlap(clear, flags if opts.edge else seen, reach, np.bool_)
-    return {
-        "observed": (observed, {"long_name": "the ground was seen"}),
-        "qa": (flags, qa.attributes()),
-    }
+    observed = scaling.observed(
+        flags if opts.edge else seen, mask=opts.mask, dilate=opts.dilate, edge=opts.edge
+    )
+    return {"observed": (observed.data, observed.attrs), "qa": (flags, qa.attributes())}
 
 
 def _decode(
@@ -133,19 +131,6 @@ def _is_striped(group: Sequence[Scene]) -> bool:
     return any(scene.sensor == "ETM+" and scene.when >= SLC_OFF for scene in group)
 
 
-def _overlap(rule: Any, array: Any, reach: int, dtype: Any) -> Any:
-    """Apply a rule to blocks widened by `reach`; the chunks stay."""
-    meta = np.empty((0, 0, 0), dtype)
-    if not reach:
-        return da.map_blocks(rule, array, dtype=dtype, meta=meta)
-    depth = {
-        axis: min(reach, array.shape[axis]) if axis and array.numblocks[axis] > 1 else 0
-        for axis in range(3)
-    }
-    made = da.map_overlap(rule, array, depth=depth, boundary="none", dtype=dtype, meta=meta)
-    return made.rechunk(array.chunks)
-
-
 def _stripes(seen: Any, striped: tuple[bool, ...], height: float) -> Any:
     """Flags with SLC gaps told apart, on the dates that may have them."""
     reach = max(_LEAST_REACH, math.ceil(_REACH / height))
@@ -157,7 +142,7 @@ def _stripes(seen: Any, striped: tuple[bool, ...], height: float) -> Any:
     begins = np.cumsum((0, *wide.chunks[2]))[:-1]
     columns = tuple(np.maximum(begins - reach, 0).tolist())
     rule = partial(_with_stripes, striped=striped, columns=columns, height=height)
-    return _overlap(rule, wide, reach, np.uint16).rechunk(seen.chunks)
+    return scaling.widely(rule, wide, reach, np.uint16).rechunk(seen.chunks)
 
 
 def _with_stripes(

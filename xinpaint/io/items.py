@@ -34,15 +34,11 @@ class Source:
     band: int
     packing: Packing
     frame: Frame | None
-    area: Bounds
 
     def covers(self, bounds: Bounds, crs: str) -> bool:
         """Whether the file may hold pixels of an area, in the CRS of the cube."""
-        mine = (
-            reproject(self.frame.bounds, self.frame.crs, crs)
-            if self.frame
-            else reproject(self.area, "EPSG:4326", crs)
-        )
+        assert self.frame is not None  # `xinpaint.io.probe.known` has looked
+        mine = reproject(self.frame.bounds, self.frame.crs, crs)
         return (
             mine[0] < bounds[2]
             and mine[2] > bounds[0]
@@ -101,7 +97,7 @@ def quality_of(item: Item, asked: str | None) -> str | None:
     return None
 
 
-def scenes(items: Iterable[Item], bands: Sequence[str], quality: str | None) -> list[Scene]:
+def scenes(items: Iterable[Item], bands: Sequence[str]) -> list[Scene]:
     """Read items; in the order of time and id.
 
     Parameters
@@ -110,16 +106,15 @@ def scenes(items: Iterable[Item], bands: Sequence[str], quality: str | None) -> 
         GeoJSON.
     bands : sequence of str
         Asset keys or common names.
-    quality : str or None
-        Key of the quality asset; becomes a band of that name.
 
     Raises
     ------
     DataError
         A band that an item lacks (the message says what it has), or an item that is none.
     """
-    found = [_scene(item, [*bands, *([quality] if quality else [])]) for item in items]
-    return sorted(found, key=lambda scene: (scene.when, scene.name))
+    return sorted(
+        (_scene(item, bands) for item in items), key=lambda scene: (scene.when, scene.name)
+    )
 
 
 def _scene(item: Item, bands: Sequence[str]) -> Scene:
@@ -134,7 +129,6 @@ def _scene(item: Item, bands: Sequence[str]) -> Scene:
             f"item {item.get('id')!r} is no STAC item: it "
             f"needs id, bbox, datetime and assets ({type(error).__name__}: {error})"
         ) from error
-    area: Bounds = (box[0], box[1], box[len(box) // 2], box[len(box) // 2 + 1])
     collection, common = str(item.get("collection") or ""), band_names(item)
     platform = str(properties.get("platform") or "").lower()
     made = {}
@@ -151,9 +145,8 @@ def _scene(item: Item, bands: Sequence[str]) -> Scene:
             1,
             packing_of(asset, key, collection, properties),
             frame_of(asset, properties),
-            area,
         )
-    middle = (area[0] + area[2]) / 2
+    middle = (box[0] + box[len(box) // 2]) / 2
     return Scene(name, collection, when, middle, platform, sensor_of(platform)[0], made)
 
 

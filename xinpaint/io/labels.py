@@ -11,6 +11,7 @@ import xarray as xr
 from xinpaint.io.grid import Grid
 from xinpaint.io.items import Packing, Scene
 from xinpaint.io.mosaic import Band
+from xinpaint.io.reflectance import attributes
 
 DIMS = ("time", "y", "x")
 
@@ -68,7 +69,7 @@ def variable(array: Any, attrs: dict[str, Any], grid: Grid) -> xr.Variable:
 def band(array: Any, how: Band, packing: Packing, grid: Grid) -> xr.Variable:
     """Label a band: reflectance needs no scale any more, stored numbers carry theirs."""
     if how.scaled:
-        return variable(array, {"units": "1", "long_name": f"reflectance of {how.name}"}, grid)
+        return variable(array, attributes(how.name), grid)
     attrs: dict[str, Any] = {"_FillValue": np.dtype(how.dtype).type(how.nodata)}
     if packing.scale is not None and (packing.scale, packing.offset) != (1.0, 0.0):
         attrs |= {"scale_factor": packing.scale, "add_offset": packing.offset}

@@ -20,6 +20,7 @@ from xinpaint.io.grid import Grid
 from xinpaint.io.items import Source
 from xinpaint.io.options import ENGINES
 from xinpaint.io.reading import Access, OnReadError, read
+from xinpaint.io.reflectance import reflect
 from xinpaint.io.warp import onto
 
 da: Any = dask.array
@@ -209,16 +210,12 @@ def unpacked(raw: NDArray[Any], band: Band, source: Source) -> NDArray[Any]:
             index = raw[some].view(f"u{raw.dtype.itemsize}")
             np.take(table, index, out=out[some], mode="clip")
         return out
-    exact = raw.astype(np.float64) * scale + offset
-    exact[(raw == band.nodata) | ~np.isfinite(exact)] = np.nan
-    return exact.astype(np.float32)
+    return reflect(raw, (scale, offset), band.nodata)
 
 
 @cache
 def _table(dtype: str, nodata: float, scale: float, offset: float) -> NDArray[np.float32]:
-    """Every value of a short integer, unpacked in float64 and rounded once."""
+    """Every value of a short integer, unpacked."""
     kind = np.dtype(dtype)
     stored = np.arange(2 ** (8 * kind.itemsize), dtype=f"u{kind.itemsize}").view(kind)
-    exact = stored.astype(np.float64) * scale + offset
-    exact[stored == nodata] = np.nan
-    return exact.astype(np.float32)
+    return reflect(stored, (scale, offset), nodata)

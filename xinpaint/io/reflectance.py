@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
-import dask.array as da
+import dask.array
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from xinpaint.core import qa
 from xinpaint.core.sensors import IMAGERS
 from xinpaint.errors import SchemaError
+
+da: Any = dask.array
 
 Scale = tuple[float, float]
 
@@ -103,25 +105,35 @@ def sources(dates: Sequence[tuple[int, str, str]]) -> dict[str, Any]:
     return {name: ("time", np.array(values, object)) for name, values in columns.items()}
 
 
-def observed(flags: Any, *, mask: Collection[str], dilate: int) -> xr.Variable:
+def observed(flags: Any, *, mask: Collection[str], dilate: int, edge: int = 0) -> xr.Variable:
     """Where the ground was seen, from lazy flags ``[t y x]`` of `xinpaint.core.qa`.
+
+    Clouds and shadows are widened by `dilate` pixels, SLC gaps by `edge`.
 
     Raises
     ------
     SchemaError
-        An unknown name in `mask`, or `dilate` below 0.
+        An unknown name in `mask`, or a width below 0.
     """
-    look = partial(qa.observed, gaps=tuple(mask), dilate=dilate)
+    look = partial(qa.observed, gaps=tuple(mask), dilate=dilate, edge=edge)
     look(np.zeros((1, 1), np.uint16))  # bad names speak now, not when pixels are read
-    depth = {0: 0, 1: dilate, 2: dilate}
-    options = {"dtype": bool, "meta": np.empty((0, 0, 0), bool)}
-    if dilate:
-        seen = da.map_overlap(look, flags, depth=depth, boundary="none", **options)
-    else:
-        seen = flags.map_blocks(look, **options)
     attrs = {
         "long_name": "the ground was seen, as the quality layer says",
         "gaps": " ".join(mask),
         "dilated_by_pixels": dilate,
     }
+    seen = widely(look, flags, max(dilate, edge), np.bool_)
     return xr.Variable(("time", "y", "x"), seen, attrs)
+
+
+def widely(rule: Any, array: Any, reach: int, dtype: Any) -> Any:
+    """Apply a rule to blocks ``[t y x]`` widened by `reach` pixels; the chunks stay."""
+    meta = np.empty((0, 0, 0), dtype)
+    if not reach:
+        return da.map_blocks(rule, array, dtype=dtype, meta=meta)
+    depth = {
+        axis: min(reach, array.shape[axis]) if axis and array.numblocks[axis] > 1 else 0
+        for axis in range(3)
+    }
+    made = da.map_overlap(rule, array, depth=depth, boundary="none", dtype=dtype, meta=meta)
+    return made.rechunk(array.chunks)

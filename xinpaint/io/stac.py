@@ -99,7 +99,7 @@ def open_stac(
         )
     quality = quality_of(items[0], opts.quality)
     others = flags.wanted(items[0], quality, opts.mask)
-    found = scenes(items, [*names, *others], None)
+    found = scenes(items, [*names, *others])
     access = opts.access()
     for scene in found:
         for place in scene.bands.values():
