@@ -17,8 +17,6 @@ from xinpaint.io import reflectance as scaling
 from xinpaint.io.ee_request import Known
 from xinpaint.io.grid import Grid
 
-_DIMS = ("time", "y", "x")
-
 
 def labelled(
     raw: xr.Dataset,
@@ -63,12 +61,12 @@ def labelled(
         options = {"dtype": np.uint16, "meta": np.empty((0, 0, 0), np.uint16)}
         flags = layer.map_blocks(qa.decode, layout, family=family_of(about.sensor), **options)
         made["observed"] = scaling.observed(flags, mask=mask, dilate=0)
-        made["qa"] = xr.Variable(_DIMS, flags, qa.attributes())
+        made["qa"] = xr.Variable(labels.DIMS, flags, qa.attributes())
     for variable in made.values():
         variable.encoding = {"grid_mapping": "spatial_ref"}
     when = np.array([stamp for _, stamp in passes], "datetime64[ms]").astype("datetime64[ns]")
     ids = [" ".join(name.rsplit("/", 1)[-1] for name in names) for names, _ in passes]
-    who = scaling.sources([(about.satellite, about.sensor, name) for name in ids])
+    who = labels.who(labels.landsat(about.satellite, about.sensor, name) for name in ids)
     return xr.Dataset(made, {"time": ("time", when), **who, **labels.coords(grid)})
 
 
@@ -78,10 +76,10 @@ def _band(
     if reflectance and scale is not None:
         meta = np.empty((0, 0, 0), np.float32)
         data = array.data.map_blocks(scaling.reflect, scale, None, dtype=np.float32, meta=meta)
-        return xr.Variable(_DIMS, data, scaling.attributes(name))
+        return xr.Variable(labels.DIMS, data, scaling.attributes(name))
     dtype = _dtype(array.attrs.get("data_type", ""))
     if dtype is None:
-        return xr.Variable(_DIMS, array.data, {"long_name": name})
+        return xr.Variable(labels.DIMS, array.data, {"long_name": name})
     made = _whole(array.data, 0, dtype, name)
     made.attrs["_FillValue"] = np.dtype(dtype).type(0)
     if scale is not None and scale != (1.0, 0.0):
@@ -92,9 +90,8 @@ def _band(
 def _whole(data: Any, empty: int, dtype: Any, name: str) -> xr.Variable:
     """Whole numbers out of xee's float32, which holds those up to 2**24 without loss."""
     meta = np.empty((0, 0, 0), dtype)
-    return xr.Variable(
-        _DIMS, data.map_blocks(_cast, empty, dtype, dtype=dtype, meta=meta), {"long_name": name}
-    )
+    whole = data.map_blocks(_cast, empty, dtype, dtype=dtype, meta=meta)
+    return xr.Variable(labels.DIMS, whole, {"long_name": name})
 
 
 def _cast(values: NDArray[Any], empty: int, dtype: Any) -> NDArray[Any]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from xinpaint.core.sensors import IMAGERS
 from xinpaint.io.grid import Grid
 from xinpaint.io.items import Packing, Scene
 from xinpaint.io.mosaic import Band
 from xinpaint.io.reflectance import attributes
 
 DIMS = ("time", "y", "x")
+_WHO = {"platform": "satellite", "sensor": "imager", "item": "ids of the items of the date"}
 
 
 def coords(grid: Grid) -> dict[str, Any]:
@@ -43,15 +45,22 @@ def coords(grid: Grid) -> dict[str, Any]:
 def dataset(groups: Sequence[Sequence[Scene]], grid: Grid) -> xr.Dataset:
     """Make the Dataset without its bands: time, y, x, CRS, and who saw each date."""
     when = np.array([group[0].when for group in groups], "datetime64[ns]")
-    ds = xr.Dataset(coords={"time": ("time", when), **coords(grid)})
-    for key, long_name in (
-        ("platform", "satellite"),
-        ("sensor", "imager"),
-        ("item", "ids of the items of the date"),
-    ):
-        told = [_joined(group, key) for group in groups]
-        ds = ds.assign_coords({key: ("time", np.array(told, object), {"long_name": long_name})})
-    return ds
+    told = [tuple(_joined(group, key) for key in _WHO) for group in groups]
+    return xr.Dataset(coords={"time": ("time", when), **coords(grid), **who(told)})
+
+
+def who(dates: Iterable[Sequence[str]]) -> dict[str, Any]:
+    """Coordinates along time: who saw each date, from its (platform, sensor, items)."""
+    columns = zip(_WHO.items(), zip(*dates, strict=True), strict=True)
+    return {
+        key: ("time", np.array(values, object), {"long_name": told})
+        for (key, told), values in columns
+    }
+
+
+def landsat(number: int, sensor: str, items: str) -> tuple[str, str, str]:
+    """Who saw a date, from Landsat's number (0 for others) and a sensor of `xinpaint.core`."""
+    return (f"landsat-{number}" if number else "", IMAGERS.get(sensor, ""), items)
 
 
 def _joined(group: Sequence[Scene], key: str) -> str:

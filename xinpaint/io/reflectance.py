@@ -16,7 +16,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xinpaint.core import qa
-from xinpaint.core.sensors import IMAGERS
 from xinpaint.errors import SchemaError
 
 da: Any = dask.array
@@ -93,16 +92,6 @@ def band(
 def attributes(name: str) -> dict[str, Any]:
     """Attributes of a band whose scale has been applied."""
     return {"long_name": f"reflectance of {name}", "units": "1"}
-
-
-def sources(dates: Sequence[tuple[int, str, str]]) -> dict[str, Any]:
-    """Coordinates along time: who saw each date, from (Landsat's number, sensor, item's name)."""
-    columns = {
-        "platform": [f"landsat-{number}" if number else "" for number, _, _ in dates],
-        "sensor": [IMAGERS.get(sensor, "") for _, sensor, _ in dates],
-        "item": [name for _, _, name in dates],
-    }
-    return {name: ("time", np.array(values, object)) for name, values in columns.items()}
 
 
 def observed(flags: Any, *, mask: Collection[str], dilate: int, edge: int = 0) -> xr.Variable:

@@ -113,10 +113,10 @@ def open_scenes(
     if any(layers.layer_of(scene) for scene in scenes):
         flags, failed["qa"] = layers.flags(passes, canvas, mask)
         variables["observed"] = scaling.observed(flags, mask=mask, dilate=dilate)
-        variables["qa"] = xr.Variable(("time", "y", "x"), flags, qa.attributes())
+        variables["qa"] = xr.Variable(labels.DIMS, flags, qa.attributes())
     if on_read_error != "raise":
         bits, attrs = lost(names, failed, whole_date=on_read_error == "skip_date")
-        variables["read_failed"] = xr.Variable(("time", "y", "x"), bits, attrs)
+        variables["read_failed"] = xr.Variable(labels.DIMS, bits, attrs)
     made = xr.Dataset(variables, {**_dates(passes), **labels.coords(grid)})
     if grid.crs:
         for variable in made.data_vars.values():
@@ -163,11 +163,9 @@ def _passes(scenes: Sequence[Scene]) -> list[list[Scene]]:
 def _dates(passes: Sequence[Sequence[Scene]]) -> dict[str, Any]:
     first = [group[0] for group in passes]
     items = [" ".join(s.name for s in group) for group in passes]
-    who = [(s.satellite, s.sensor, item) for s, item in zip(first, items, strict=True)]
-    return {
-        "time": ("time", np.array([s.time for s in first], "datetime64[ns]")),
-        **scaling.sources(who),
-    }
+    who = [labels.landsat(s.satellite, s.sensor, i) for s, i in zip(first, items, strict=True)]
+    when = np.array([s.time for s in first], "datetime64[ns]")
+    return {"time": ("time", when), **labels.who(who)}
 
 
 def _store(paths: Paths) -> Path | None:
