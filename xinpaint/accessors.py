@@ -10,6 +10,7 @@ import xarray as xr
 from xinpaint.accessors_neural import Neural
 from xinpaint.accessors_plot import Pictured
 from xinpaint.accessors_time import ThroughTime, fill
+from xinpaint.suggestions import suggesting
 
 if TYPE_CHECKING:
     from xinpaint.cube.schema import Mask
@@ -27,6 +28,7 @@ def _fillers(methods: str | Sequence[str] | Mapping[str, Filler]) -> Mapping[str
 
 @xr.register_dataset_accessor("inpaint")
 @xr.register_dataarray_accessor("inpaint")
+@suggesting("ds.inpaint")
 class Inpaint(Neural, ThroughTime, Pictured):
     """Gap filling for a cube of bands.
 

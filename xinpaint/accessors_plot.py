@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from xinpaint.suggestions import suggesting
+
 if TYPE_CHECKING:
     from xinpaint.cube.schema import Mask
     from xinpaint.plot_figure import Picture
@@ -66,6 +68,7 @@ class WaterPlot:
         return area(as_dataset(self._obj), rest=rest)
 
 
+@suggesting("ds.inpaint.plot")
 class Plot(WaterPlot):
     """Pictures of a cube, its gaps and its fill; each method returns a Matplotlib figure.
 

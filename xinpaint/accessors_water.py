@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import xarray as xr
 
 from xinpaint.accessors_plot import Pictured
+from xinpaint.suggestions import suggesting
 
 if TYPE_CHECKING:
     from xinpaint.cube.schema import Mask
@@ -18,6 +19,7 @@ Threshold = float | Literal["otsu"]
 
 @xr.register_dataset_accessor("water")
 @xr.register_dataarray_accessor("water")
+@suggesting("ds.water")
 class Water(Pictured):
     """Water of a cube of bands, filled or not.
 

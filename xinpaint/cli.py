@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xinpaint import __version__, cli_doctor, cli_train
+from xinpaint import __version__, cli_doctor, cli_image, cli_train
 from xinpaint.errors import DataError, XinpaintError
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from xinpaint.io.report import Report
 
 #: Options of `fill` for neural methods.
@@ -76,13 +71,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_fill(commands: Any) -> None:
     """Add `fill` and the commands that look at what it wrote."""
-    fill = commands.add_parser("fill", help="fill a Zarr cube or GeoTIFF into a new Zarr store")
+    fill = commands.add_parser(
+        "fill", help="fill a Zarr cube into a new Zarr store, a GeoTIFF into GeoTIFFs or Zarr"
+    )
     fill.add_argument("src", type=_place, help="Zarr store (path or URL) or GeoTIFF")
-    fill.add_argument("dst", type=_place, help="path, URL or icechunk://PATH; resumes")
+    fill.add_argument(
+        "dst",
+        type=_place,
+        help="Zarr store: path, URL or icechunk://PATH; resumes. From a GeoTIFF also OUT.tif, with "
+        "OUT_std.tif and OUT_provenance.tif beside it",
+    )
     fill.add_argument("--method", default="convnp", help="see `xinpaint methods` (%(default)s)")
     fill.add_argument("--weights", help="name or .safetensors file, for a neural method")
     fill.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps, for a neural method")
     fill.add_argument("--precision", help="exact, bf16 or fp16, for a neural method (exact)")
+    fill.add_argument("--nodata", type=float, help="of a GeoTIFF that does not say it itself")
     fill.add_argument(
         "--block", type=int, nargs="+", metavar="N", help="pixels of a block: side; y x; dates y x"
     )
@@ -115,7 +118,8 @@ def _add_fill(commands: Any) -> None:
 def _fill(args: argparse.Namespace) -> int:
     options = {k: v for k in _NEURAL if (v := getattr(args, k)) is not None}
     if isinstance(args.src, Path) and (args.src.is_file() or not args.src.exists()):
-        return _fill_file(args, options)
+        return cli_image.fill_image(args, options)
+    cli_image.check_cube(args)
     from xinpaint.io.job import fill
 
     shards = True if args.shards == [] else _sides(args.shards)
@@ -165,23 +169,6 @@ def _told(report: Report, dst: Path | str) -> int:
     print(report)
     print(f"wrote {dst}" if report.complete else f"{dst} is unfinished")
     return 0 if report.complete else 1
-
-
-def _fill_file(args: argparse.Namespace, options: dict[str, str]) -> int:
-    """Fill one GeoTIFF as a whole."""
-    from xinpaint.cube.inpaint import inpaint
-    from xinpaint.io.opening import open_path
-    from xinpaint.io.weights import filler
-
-    if isinstance(args.dst, str):
-        raise DataError(f"{args.dst}: a GeoTIFF is filled into a folder of this machine")
-    if args.dst.exists():
-        raise DataError(f"{args.dst} exists: choose another path or remove it first")
-    method = filler(args.method, **options)
-    filled = inpaint(open_path(args.src), method, name=args.method)
-    _write(filled, args.dst)
-    print(f"wrote {args.dst}")
-    return 0
 
 
 def _status(args: argparse.Namespace) -> int:
@@ -245,22 +232,6 @@ def _chips(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     print(", ".join(f"{number} {folder}" for folder, number in made.items()), f"in {args.out}")
-
-
-def _write(cube: xr.Dataset, path: Path) -> None:
-    """Write beside `path`, then rename: a store under that name is always whole."""
-    from dask.diagnostics.progress import ProgressBar
-
-    part = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with warnings.catch_warnings(), ProgressBar(dt=0.5, out=sys.stderr):
-            # Zarr 3 says so at every write; readers are faster with it.
-            warnings.filterwarnings("ignore", message="Consolidated metadata")
-            cube.to_zarr(part, mode="w-")
-        part.rename(path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,12 @@ def bad_nodata() -> xr.Dataset:
     return ds
 
 
+def strange_nodata() -> xr.Dataset:
+    ds = ints()
+    ds["red"].attrs["nodata"] = -999_999
+    return ds
+
+
 def flag(ds: xr.Dataset) -> xr.DataArray:
     return ds.red > 0
 
@@ -74,7 +80,7 @@ CASES: dict[str, Case] = {
     "integers without nodata": (
         lambda: fill(ints()),
         SchemaError,
-        r"'red' holds integers \(uint16\)",
+        r"'red' holds integers \(uint16: 0 to 65535\), but nothing says",
         r"attrs\['nodata'\]",
     ),
     "infinite values": (
@@ -213,10 +219,22 @@ CASES: dict[str, Case] = {
     ),
     "no method to score": (lambda: score(make(), {}), MethodError, "no method", "at least one"),
     "nodata that the type cannot hold": (
-        lambda: fill(ints().map(lambda band: band.assign_attrs(nodata=-999_999))),
+        lambda: fill(strange_nodata()),
         SchemaError,
-        "nothing says which are missing",
-        "a value of that type",
+        r"\(uint16: 0 to 65535\), but its nodata = -999999 is none of these",
+        "a value in that range",
+    ),
+    "no variables at all": (
+        lambda: fill(xr.Dataset()),
+        SchemaError,
+        "found no variables",
+        r"wanted one a band, with dims \(\(time,\) y, x\)$",
+    ),
+    "bands among the coords": (
+        lambda: fill(make().set_coords(list(make().data_vars))),
+        SchemaError,
+        "found no variables",
+        "reset_coords",
     ),
     "gaps of integers without nodata": (
         lambda: gaps(ints()),

@@ -106,7 +106,7 @@ def test_pickle_truncated_and_missing_are_refused(own, tmp_path):
 
 
 def test_unknown_method_option_and_device():
-    with pytest.raises(MethodError, match=r"unknown method 'magic': known are .*convnp.*telea"):
+    with pytest.raises(MethodError, match=r"unknown method 'magic'\. There are .*convnp.*telea"):
         weights.filler("magic")
     with pytest.raises(MethodError, match=r"telea.*width"):
         weights.filler("telea", width=3)

@@ -12,8 +12,15 @@ from xinpaint.errors import SchemaError
 from xinpaint.methods.base import Filler
 
 
-def suited(cube: Cube, filler: Filler) -> Filler:
+def suited(cube: Cube, filler: Filler, *, warn: bool = True) -> Filler:
     """The filler, without other dates where it may do so and the cube has none.
+
+    Parameters
+    ----------
+    cube : Cube
+    filler : Filler
+    warn : bool
+        Also say where a method gets less from the cube's dates than somebody might think.
 
     Raises
     ------
@@ -27,10 +34,12 @@ def suited(cube: Cube, filler: Filler) -> Filler:
                 "context='time' needs a time dim with a coordinate and two dates or more; found "
                 f"dims {dict(cube.dataset.sizes)}: use context='space'"
             )
+        if warn:
+            _warn_of_dates(cube)
         alone: Filler = filler.in_space()  # type: ignore[attr-defined]
         return alone
     check_time(cube, filler.halo)
-    if filler.halo.t != 0 and all(len(group.days) < 2 for group in cube.groups):
+    if warn and filler.halo.t != 0 and all(len(group.days) < 2 for group in cube.groups):
         warnings.warn(
             "this method looks at other dates and the cube has none: nothing can be filled; give "
             "it more dates, or use a method of space such as convnp or biharmonic",
@@ -43,6 +52,20 @@ def _has_dates(cube: Cube) -> bool:
     return any(
         group.dims.time in cube.dataset.coords and len(group.days) > 1 for group in cube.groups
     )
+
+
+def _warn_of_dates(cube: Cube) -> None:
+    """Say so where there are several images and only their dates are missing."""
+    for group in cube.groups:
+        time = group.dims.time
+        if time is not None and time not in cube.dataset.coords and len(group.days) > 1:
+            warnings.warn(
+                f"dim {time!r} has {len(group.days)} images but no dates, so each image is filled "
+                f"from itself alone; add the dates with ds.assign_coords({time}=...), or say "
+                "context='space'",
+                stacklevel=6,
+            )
+            return
 
 
 def check_time(cube: Cube, halo: Halo) -> None:

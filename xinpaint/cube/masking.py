@@ -198,6 +198,21 @@ def nodata_of(array: xr.DataArray) -> float | None:
     return None
 
 
+def nothing_missing(array: xr.DataArray) -> str:
+    """Say that nothing tells which of an array's integers are missing, and what would."""
+    least, most = np.iinfo(array.dtype).min, np.iinfo(array.dtype).max
+    told = {key: array.attrs[key] for key in _NODATA_KEYS if key in array.attrs}
+    told |= {key: array.encoding[key] for key in _NODATA_KEYS[:-1] if key in array.encoding}
+    found = "nothing says which are missing"
+    if told:
+        key, value = next(iter(told.items()))
+        found = f"its {key} = {value} is none of these, so {found}"
+    return (
+        f"{array.name!r} holds integers ({array.dtype}: {least} to {most}), but {found}; set "
+        f"ds[{str(array.name)!r}].attrs['nodata'] to a value in that range, or pass observed="
+    )
+
+
 def _holds(dtype: np.dtype[Any], number: float) -> bool:
     """Whether a pixel of this type can have this value."""
     if dtype.kind not in "iu":

@@ -98,6 +98,9 @@ def read(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None, where: Mask =
         Where dims, dtype, nodata or a mask do not fit; the message says what to change.
     """
     dataset = as_dataset(obj)
+    if not dataset.data_vars:
+        hint = ": bands among the coords go back with ds.reset_coords()" * bool(dataset.coords)
+        raise SchemaError(f"found no variables; wanted one a band, with dims ((time,) y, x){hint}")
     axes = find_axes(dataset)
     names = _bands(dataset, axes)
     grouped: dict[Dims, list[Layer]] = {}
@@ -133,7 +136,7 @@ def as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
         )
     name = "data" if obj.name is None else obj.name
     if name in obj.coords:
-        raise SchemaError(f"the array is called {name!r} like one of its coords; rename it")
+        raise SchemaError(f"the array is called {name!r} like one of its coords; use .rename('band')")
     return obj.to_dataset(name=name)
 
 
@@ -234,10 +237,7 @@ def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, wher
     if said is None:
         said = _from_quality(dataset, array, dims)
     if array.dtype.kind in "iu" and nodata is None and said is None:
-        raise SchemaError(
-            f"{name!r} holds integers ({array.dtype}) but nothing says which are missing; set "
-            f"ds[{str(name)!r}].attrs['nodata'] to a value of that type, or pass observed="
-        )
+        raise SchemaError(masking.nothing_missing(array))
     if isinstance(values, np.ndarray) and values.dtype.kind == "f" and np.isinf(values).any():
         raise SchemaError(
             f"{name!r} holds infinite values; replace them with NaN, for example with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -239,9 +240,11 @@ def _share(wet: NDArray[Any], seen: NDArray[Any]) -> NDArray[np.float32]:
 
 def check_window(window: int, step: int) -> None:
     """Raise MethodError where a window or step makes no sense."""
-    if not 1 <= window <= 12 or step < 1:
+    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in (window, step))
+    if not whole or not 1 <= window <= 12 or step < 1:
         raise MethodError(
-            f"window={window} and step={step} months; wanted a window of 1 to 12, a step of 1 up"
+            f"window={window!r}, step={step!r} months; wanted whole numbers: a window of 1 to 12, a "
+            "step of at least 1"
         )
 
 

@@ -120,7 +120,7 @@ class Job:
                 f"the weights of {self.method!r} here have sha256 {weights_of(made)[:12]}…, the "
                 f"job's {self.weights[:12]}…; give every worker the same file"
             )
-        return suited(cube, made)
+        return suited(cube, made, warn=False)  # `plan` did
 
 
 def weights_of(filler: Filler) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinpaint.errors import MethodError, WeightsError
 from xinpaint.methods.base import Classifier, Filler
-from xinpaint.methods.table import METHODS
+from xinpaint.methods.table import METHODS, check_known
 
 if TYPE_CHECKING:
     from torch import nn
@@ -212,9 +211,7 @@ def filler(name: str, **options: Any) -> Filler:
     WeightsError
         If the weights are missing, damaged or of another net.
     """
-    known = sorted([*METHODS, *NEURAL])
-    if name not in known:
-        raise MethodError(f"unknown method {name!r}: known are {known}")
+    check_known(name, options, NEURAL)
     try:
         if name in NEURAL:
             from xinpaint.methods.neural import NeuralFiller
@@ -227,9 +224,7 @@ def filler(name: str, **options: Any) -> Filler:
             return NeuralFiller(source, **options)
         return METHODS[name](**options)
     except TypeError as error:
-        said = str(error).replace("got an unexpected keyword argument", "there is no option")
-        said = re.sub(r"^\w+\.__init__\(\) ", "", said)
-        raise MethodError(f"{name}: {said}") from error
+        raise MethodError(f"{name}: {error}; its options are in help(ds.inpaint.{name})") from error
 
 
 def classifier(weights: str | os.PathLike[str] | None = None, device: str = "auto") -> Classifier:

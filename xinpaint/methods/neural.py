@@ -109,6 +109,8 @@ class NeuralFiller:
     def __post_init__(self) -> None:
         if self.context not in ("space", "time", "auto"):
             raise MethodError(f"context = {self.context!r}: use 'auto', 'space' or 'time'")
+        if self.context != "space" and self.max_dates == 0 and self.max_dates is not False:
+            raise MethodError("convnp(max_dates=0): to look at no other date, use context='space'")
         check_whole("convnp", "max_dates", self.max_dates, least=0)
         if self.max_days is not None:
             check_number("convnp", "max_days", self.max_days, least=0)

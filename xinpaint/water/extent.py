@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xinpaint.errors import MethodError
+from xinpaint.suggestions import did_you_mean
 from xinpaint.water.indices import INDICES
 
 #: Codes of an extent.
@@ -32,7 +34,7 @@ class Rule:
     Raises
     ------
     MethodError
-        If the index or the threshold is unknown.
+        If the index is unknown, or threshold, scale or offset is no number.
 
     Examples
     --------
@@ -47,9 +49,19 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.index not in (*INDICES, "auto"):
-            raise MethodError(f"unknown index {self.index!r}; wanted auto, {', '.join(INDICES)}")
-        if isinstance(self.threshold, str) and self.threshold != "otsu":
+            names = ("auto", *INDICES)
+            guess = did_you_mean(self.index, names)
+            raise MethodError(f"unknown index {self.index!r}.{guess} There are {', '.join(names)}")
+        if self.threshold != "otsu" and not _is_number(self.threshold):
             raise MethodError(f"threshold={self.threshold!r}; wanted a number or 'otsu'")
+        if self.scale is not None and not (_is_number(self.scale) and self.scale > 0):
+            raise MethodError(f"scale={self.scale!r}; wanted a number above 0, such as scale=1e-4")
+        if self.offset is not None and not _is_number(self.offset):
+            raise MethodError(f"offset={self.offset!r}; wanted a number, such as offset=-0.2")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 def classify(index: NDArray[np.float32], threshold: float | NDArray[Any]) -> NDArray[np.uint8]:

@@ -1,0 +1,148 @@
+"""``xinpaint fill`` of a GeoTIFF: a GeoTIFF comes back, laid out as it was."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from xinpaint.cli import main
+
+SIDE = 80
+
+
+def scene(path: Path, *, nodata: float | None = 0, **profile: Any) -> np.ndarray:
+    """A GeoTIFF of two bands with a stripe of missing pixels; what it holds ``[b y x]``."""
+    rng = np.random.default_rng(0)
+    values = rng.integers(1, 9000, (2, SIDE, SIDE)).astype(profile.get("dtype", "uint16"))
+    values[:, 30:34] = 0
+    told = {"driver": "GTiff", "height": SIDE, "width": SIDE, "count": 2, "dtype": "uint16"}
+    told |= {"crs": 32636, "transform": from_origin(5e5, 2e6, 30, 30), "nodata": nodata}
+    with rasterio.open(path, "w", **told | profile) as file:
+        file.write(values)
+        file.descriptions = ("red", "nir")
+        file.update_tags(mission="seven")
+        file.update_tags(2, wavelength="0.8")
+        file.scales, file.offsets = (2e-5, 2e-5), (-0.2, -0.2)
+    return values
+
+
+def fill(tmp_path: Path, *words: str, src: str = "scene.tif", dst: str = "out.tif") -> int:
+    command = ["fill", str(tmp_path / src), str(tmp_path / dst), "--method", "fillnodata"]
+    return main([*command, *words])
+
+
+def test_a_geotiff_comes_back_as_it_was_laid_out(tmp_path: Path) -> None:
+    layout = {"tiled": True, "blockxsize": 32, "blockysize": 32, "compress": "lzw"}
+    before = scene(tmp_path / "scene.tif", **layout)
+    assert fill(tmp_path) == 0
+    with (
+        rasterio.open(tmp_path / "scene.tif") as old,
+        rasterio.open(tmp_path / "out.tif") as new,
+        rasterio.open(tmp_path / "out_provenance.tif") as code,
+    ):
+        assert new.profile == old.profile
+        assert new.descriptions == ("red", "nir")
+        assert (new.scales, new.offsets) == (old.scales, old.offsets)
+        assert new.tags()["mission"] == "seven" and new.tags(2)["wavelength"] == "0.8"
+        assert new.tags()["xinpaint_method"] == "fillnodata"
+        assert "ancillary_variables" not in new.tags(1)
+        after, told = new.read(), code.read()
+        assert code.descriptions == ("red_provenance", "nir_provenance")
+        assert (code.crs, code.transform, code.dtypes[0]) == (old.crs, old.transform, "uint8")
+    seen = before != 0
+    np.testing.assert_array_equal(after[seen], before[seen])
+    assert (after != 0).all()
+    np.testing.assert_array_equal(told, np.where(seen, 1, 2))
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "out.tif",
+        "out_provenance.tif",
+        "scene.tif",
+    ]
+
+
+def test_the_answer_is_that_of_the_accessor_and_std_lies_beside(tmp_path: Path) -> None:
+    import rioxarray
+
+    scene(tmp_path / "scene.tif")
+    assert fill(tmp_path, "--method", "convnp", "--device", "cpu", dst="deep/OUT.TIF") == 0
+    opened = rioxarray.open_rasterio(tmp_path / "scene.tif", band_as_variable=True)
+    wanted = opened.inpaint.convnp(device="cpu")
+    with rasterio.open(tmp_path / "deep" / "OUT.TIF") as made:
+        np.testing.assert_array_equal(made.read(1), wanted.band_1.values)
+    with rasterio.open(tmp_path / "deep" / "OUT_std.TIF") as made:
+        assert made.dtypes == ("float32", "float32") and np.isnan(made.nodata)
+        np.testing.assert_allclose(made.read(1), wanted.band_1_std.values, rtol=1e-5)
+
+
+def test_a_compression_that_changes_pixels_is_not_kept(tmp_path: Path) -> None:
+    jpeg = {"dtype": "uint8", "compress": "jpeg", "tiled": True, "blockxsize": 16, "blockysize": 16}
+    scene(tmp_path / "scene.tif", **jpeg)
+    assert fill(tmp_path) == 0
+    with rasterio.open(tmp_path / "scene.tif") as old, rasterio.open(tmp_path / "out.tif") as new:
+        assert new.profile["compress"] == "deflate"
+        before = old.read()
+        np.testing.assert_array_equal(new.read()[before != 0], before[before != 0])
+
+
+def test_nodata_of_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene(tmp_path / "scene.tif", nodata=None)
+    assert fill(tmp_path) == 2
+    said = capsys.readouterr().err
+    assert "'red' holds integers (uint16: 0 to 65535)" in said and "--nodata VALUE" in said
+    assert fill(tmp_path, "--nodata", "-9999") == 2
+    assert "its _FillValue = -9999.0 is none of these" in capsys.readouterr().err
+    assert fill(tmp_path, "--nodata", "0") == 0
+    with rasterio.open(tmp_path / "out.tif") as made:
+        assert made.nodata == 0 and (made.read() != 0).all()
+    assert fill(tmp_path, "--nodata", "0", src="out.tif", dst="again.tif") == 2
+    assert "says itself that nodata is 0: leave --nodata out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--dry-run"], "--dry-run is for Zarr cubes"),
+        (["--block", "64"], "--block is for Zarr cubes"),
+        (["--workers", "2"], "--workers is for Zarr cubes"),
+    ],
+)
+def test_options_of_cubes_are_refused(
+    words: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene(tmp_path / "scene.tif")
+    assert fill(tmp_path, *words) == 2
+    assert told in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["scene.tif"]
+
+
+def test_where_it_may_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene(tmp_path / "scene.tif")
+    assert fill(tmp_path, dst="out.nc") == 2
+    assert "give a name that ends in .tif (GeoTIFF) or .zarr (Zarr store)" in capsys.readouterr().err
+    (tmp_path / "out_std.tif").touch()
+    assert fill(tmp_path) == 2
+    assert "out_std.tif exists" in capsys.readouterr().err
+
+
+def test_a_cube_becomes_no_geotiff(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from xinpaint.io.tutorial import open_cube
+
+    open_cube(dates=1, size=32).to_zarr(tmp_path / "cube.zarr", consolidated=False)
+    assert fill(tmp_path, src="cube.zarr") == 2
+    assert "xinpaint.open_filled(" in capsys.readouterr().err
+    assert fill(tmp_path, "--nodata", "0", src="cube.zarr", dst="out.zarr") == 2
+    assert "--nodata is for a GeoTIFF" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["cube.zarr"]
+
+
+def test_python_m_is_the_command() -> None:
+    command = [sys.executable, "-m", "xinpaint", "--version"]
+    made = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert made.stdout.startswith("xinpaint ")
