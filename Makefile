@@ -2,7 +2,7 @@
 PYTHON ?= python3
 JOBS ?= 2
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test slow check bench docs clean .venv/new
 .DEFAULT_GOAL := test
@@ -34,13 +34,16 @@ docs: .venv/.stamp-docs
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "xinpaint needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory .venv/new
+	@echo "== set-up, done once: 1 of 2, PyTorch (the largest part, up to 1 GB; pip shows how far it is)"
 	$(PIP) torch
+	@echo "== set-up, done once: 2 of 2, xinpaint with everything that the tests need"
 	$(PIP) -e ".[stac,server,ee,netcdf,s3,icechunk,train,swipe,test]"
 	@touch $@
+	@echo "== set-up is done; the next command starts at once"
 
 # Debian keeps ensurepip in a package of its own; any pip at hand can stand in for it.
 .venv/new:
-	@echo "setting up .venv (once, a few minutes)"; rm -rf .venv
+	@echo "== set-up, done once: making .venv; what follows takes a few minutes"; rm -rf .venv
 	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(PYTHON) -m venv .venv; \
 	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
 	  $(PYTHON) -m venv --without-pip .venv \
@@ -51,6 +54,7 @@ docs: .venv/.stamp-docs
 	fi
 
 .venv/.stamp-docs: .venv/.stamp
+	@echo "== set-up, done once: what builds the documentation"
 	$(PIP) -e ".[docs]"
 	@touch $@
 

@@ -125,7 +125,9 @@ def test_options_of_cubes_are_refused(
 def test_where_it_may_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scene(tmp_path / "scene.tif")
     assert fill(tmp_path, dst="out.nc") == 2
-    assert "give a name that ends in .tif (GeoTIFF) or .zarr (Zarr store)" in capsys.readouterr().err
+    assert (
+        "give a name that ends in .tif (GeoTIFF) or .zarr (Zarr store)" in capsys.readouterr().err
+    )
     (tmp_path / "out_std.tif").touch()
     assert fill(tmp_path) == 2
     assert "out_std.tif exists" in capsys.readouterr().err

@@ -74,7 +74,9 @@ def _check(args: argparse.Namespace) -> None:
     if isinstance(args.dst, str):
         raise DataError(f"{args.dst}: a GeoTIFF is filled into a file or folder of this machine")
     if args.dst.suffix.lower() not in TIFF + ZARR:
-        raise DataError(f"{args.dst}: give a name that ends in .tif (GeoTIFF) or .zarr (Zarr store)")
+        raise DataError(
+            f"{args.dst}: give a name that ends in .tif (GeoTIFF) or .zarr (Zarr store)"
+        )
     for path in files_of(args.dst).values() if is_tiff(args.dst) else [args.dst]:
         if path.exists():
             raise DataError(f"{path} exists: choose another path or remove it first")

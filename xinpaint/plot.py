@@ -170,7 +170,7 @@ def calibration(truth: Any, mean: Any, std: Any) -> Picture:
 def _plane(ds: xr.Dataset, band: str, time: int) -> NDArray[np.float64]:
     """One band and date as float64 ``[y x]``, north up; NaN where neither observed nor filled."""
     if band not in ds:
-        raise SchemaError(f"no band {band!r} to draw: found {sorted(map(str, ds.data_vars))}")
+        raise SchemaError(f"no band {band!r} to draw; there are {sorted(map(str, ds.data_vars))}")
     array = ds[band]
     if array.ndim not in (2, 3):
         raise SchemaError(f"{band!r} must have dims ((time,) y, x) to be drawn; found {array.dims}")

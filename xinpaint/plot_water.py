@@ -66,7 +66,10 @@ def seasonality(water: xr.Dataset, *, most: int = 12) -> Picture:
         )
     array = water["seasonality"]
     if array.ndim not in (2, 3):
-        raise SchemaError(f"seasonality must have dims ((time,) y, x); found {array.dims}")
+        raise SchemaError(
+            f"seasonality must have dims ((time,) y, x); found {array.dims}: select one entry of "
+            "the others with .isel"
+        )
     array = array if array.ndim == 3 else array.expand_dims("time")
     array = array[:most]
     classes = _classes(array)
@@ -114,7 +117,10 @@ def area(water: xr.Dataset, *, rest: bool = False) -> Picture:
         water = measure(water)
     table = water["area"].transpose("class", ...).compute()
     if table.ndim > 2:
-        raise SchemaError(f"area must have dims (class, time); found {table.dims}")
+        raise SchemaError(
+            f"area must have dims (class, time); found {table.dims}: select one entry of the "
+            "others with .isel"
+        )
     from xinpaint.plot_figure import Picture
 
     figure = Picture(figsize=(7, 3.6), layout="constrained")

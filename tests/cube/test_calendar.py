@@ -43,10 +43,25 @@ def test_auto_uses_dates_only_where_there_are_some() -> None:
     ds = make(3, 60, 70, dtype="float32")
     assert answer(ds, "auto") == 2.0
     assert answer(ds, "space") == 0.0
-    for without in (ds.drop_vars("time"), ds.isel(time=[0]), ds.isel(time=0, drop=True)):
-        assert answer(without, "auto") == 0.0
+    for without in (
+        ds.isel(time=[0]),
+        ds.isel(time=0, drop=True),
+        ds.isel(time=[0]).drop_vars("time"),
+    ):
+        assert answer(without, "auto") == 0.0  # and says nothing: warnings are errors here
         with pytest.raises(SchemaError, match="context='time' needs a time dim"):
             answer(without, "time")
+
+
+def test_several_images_without_dates_are_warned_of() -> None:
+    without = make(3, 60, 70, dtype="float32").drop_vars("time")
+    said = r"dim 'time' has 3 images but no dates.*ds\.assign_coords\(time=\.\.\.\)"
+    with pytest.warns(UserWarning, match=said) as caught:
+        assert answer(without, "auto") == 0.0
+    assert len(caught) == 1
+    assert answer(without, "space") == 0.0
+    with pytest.raises(SchemaError, match="context='time' needs a time dim"):
+        answer(without, "time")
 
 
 @pytest.mark.parametrize("wish", ["auto", "time"])

@@ -107,6 +107,6 @@ def test_what_zarr_fills_empty_chunks_with_is_not_nodata(tmp_path):
     path = tmp_path / "cube.zarr"
     xr.Dataset({"red": (("time", "y", "x"), values)}).to_zarr(path, consolidated=False)
     ds = xr.open_zarr(path, consolidated=False)
-    assert ds.red.encoding["fill_value"] == 0  # Zarr's own, nobody asked for it
+    assert ds.red.encoding.get("fill_value") in (0, None)  # Zarr's own; older xarrays hide it
     with pytest.raises(SchemaError, match="nothing says which are missing"):
         ds.inpaint.gaps()

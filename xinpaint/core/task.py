@@ -61,9 +61,14 @@ class Task:
                     f"found {part.dtype} {part.shape}"
                 )
         if len(self.days) != self.values.shape[0]:
-            raise SchemaError(f"{self.values.shape[0]} dates but {len(self.days)} days")
+            raise SchemaError(
+                f"found {self.values.shape[0]} dates and {len(self.days)} days; wanted a day a date"
+            )
         if np.any(self.context & self.target):
-            raise SchemaError("a pixel cannot be context and target at once")
+            both = int(np.sum(self.context & self.target))
+            raise SchemaError(
+                f"{both} values are context and target at once; take them out of one of the two"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

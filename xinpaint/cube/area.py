@@ -66,7 +66,10 @@ def _rows(array: xr.DataArray, y: Hashable, x: Hashable) -> xr.DataArray:
     dy, dx = _step(array, y, 5), _step(array, x, 1)
     if _in_degrees(array, y, wkt):
         if y not in array.coords:
-            raise SchemaError(f"{y!r} has no coordinate; areas in degrees need the latitudes")
+            raise SchemaError(
+                f"{y!r} has no coordinate; areas in degrees need the latitudes: assign them with "
+                f"ds.assign_coords({y}=...)"
+            )
         north, south = (array[y].values + sign * abs(dy) / 2 for sign in (1, -1))
         rows = (_zone(north) - _zone(south)) * np.deg2rad(abs(dx)) / 1e6
         return xr.DataArray(rows, dims=[y])
@@ -94,7 +97,10 @@ def _in_degrees(array: xr.DataArray, y: Hashable, wkt: str) -> bool:
 def _unit(array: xr.DataArray, dim: Hashable) -> float:
     unit = array[dim].attrs.get("units", "m") if dim in array.coords else "m"
     if unit not in _UNITS:
-        raise SchemaError(f"coordinate {dim!r} is in {unit!r}; wanted m, km or degrees")
+        raise SchemaError(
+            f"coordinate {dim!r} is in {unit!r}; wanted m, km or degrees: reproject, for example "
+            "with .rio.reproject, or mend its attrs['units']"
+        )
     return _UNITS[unit]
 
 
@@ -107,7 +113,10 @@ def _step(array: xr.DataArray, dim: Hashable, place: int) -> float:
     words = str(array.coords[name].attrs.get("GeoTransform", "")) if name in array.coords else ""
     if len(words.split()) == 6:
         return float(words.split()[place])
-    raise SchemaError(f"{dim!r} has no coordinate, so the size of a pixel is not known; assign it")
+    raise SchemaError(
+        f"{dim!r} has no coordinate, so the size of a pixel is not known; assign it with "
+        f"ds.assign_coords({dim}=...)"
+    )
 
 
 def _zone(latitude: NDArray[np.float64]) -> NDArray[np.float64]:

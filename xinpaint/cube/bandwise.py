@@ -59,6 +59,7 @@ def shown(cube: xr.Dataset, bands: Sequence[str] | str | None) -> Sequence[str]:
     names = [n for n in names if cube[n].dtype.kind in "iuf"]
     if not names:
         raise SchemaError(
-            f"found no band over ((time,) y, x) to draw among {sorted(map(str, cube.data_vars))}"
+            f"found no band over ((time,) y, x) to draw among {sorted(map(str, cube.data_vars))}: "
+            "select one entry of other dims with .isel"
         )
     return names[:1]

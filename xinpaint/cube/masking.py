@@ -190,7 +190,8 @@ def nodata_of(array: xr.DataArray) -> float | None:
                 number = float(np.asarray(value).reshape(-1)[0])
             except (TypeError, ValueError, IndexError) as error:
                 raise SchemaError(
-                    f"{array.name!r} says {key}={value!r}; wanted one number"
+                    f"{array.name!r} says {key}={value!r}; wanted one number: set "
+                    f"ds[{str(array.name)!r}].attrs[{key!r}], or remove it there and in .encoding"
                 ) from error
             if np.isnan(number) or not _holds(array.dtype, number):
                 continue

@@ -136,7 +136,7 @@ def as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
         )
     name = "data" if obj.name is None else obj.name
     if name in obj.coords:
-        raise SchemaError(f"the array is called {name!r} like one of its coords; use .rename('band')")
+        raise SchemaError(f"the array is called {name!r} like one of its coords: .rename('band')")
     return obj.to_dataset(name=name)
 
 

@@ -110,7 +110,7 @@ def read_bands(
         raise SchemaError(
             f"the net needs {', '.join(wanted)} as reflectance; found "
             f"{[str(name) for name in dataset.data_vars]}, missing {', '.join(missing)}: "
-            f"{_RENAME}, or take method='count'"
+            f"{_rename(missing)}, or take method='count'"
         )
     names = [found[band] for band in wanted]
     unknown = [name for name in names if not scale_of(dataset[name], rule).known]
@@ -168,7 +168,8 @@ def _said(array: xr.DataArray, place: Mapping[Any, Any]) -> tuple[float, float]:
     except (TypeError, ValueError) as error:
         raise SchemaError(
             f"{array.name!r} has scale_factor={place.get('scale_factor')!r} and "
-            f"add_offset={place.get('add_offset')!r}; wanted numbers"
+            f"add_offset={place.get('add_offset')!r}; wanted numbers: set them in "
+            f"ds[{str(array.name)!r}].attrs, or pass scale= and offset="
         ) from error
 
 
@@ -196,7 +197,7 @@ def _choose(dataset: xr.Dataset, found: Mapping[str, Hashable], rule: Rule) -> s
     if missing:
         raise SchemaError(
             f"{rule.index} needs {', '.join(index.bands)}; found {names}, missing "
-            f"{', '.join(missing)}: {_RENAME}, or take another index"
+            f"{', '.join(missing)}: {_rename(missing)}, or take another index"
         )
     whole = any(dataset[found[band]].dtype.kind in "iu" for band in index.bands)
     if index.reflectance and whole and not _has_scale(dataset, found, index, rule):
@@ -205,6 +206,12 @@ def _choose(dataset: xr.Dataset, found: Mapping[str, Hashable], rule: Rule) -> s
             f"{_SCALE}, or take index='mndwi'"
         )
     return rule.index
+
+
+def _rename(missing: Sequence[str]) -> str:
+    """The call that gives bands their common names, with these still to be told."""
+    told = ", ".join(f"'NAME HERE': {band!r}" for band in missing)
+    return f"if they are there under other names, use ds.rename({{{told}}})"
 
 
 def _has_scale(
@@ -250,7 +257,10 @@ def _split_bands(dataset: xr.Dataset) -> xr.Dataset:
         ending = next((e for e in ("_std", "_provenance") if str(name).endswith(e)), "")
         new = [f"{label}{ending}" for label in labels]
         if set(new) & set(made.data_vars):
-            raise SchemaError(f"several variables have the dim {dim!r}, {name!r} too; select one")
+            raise SchemaError(
+                f"several variables have the dim {dim!r}, {name!r} too; select one, such as "
+                f"ds[[{str(name)!r}]]"
+            )
         for position, full in enumerate(new):
             made[full] = array.isel({dim: position})
     return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -238,13 +237,13 @@ def _share(wet: NDArray[Any], seen: NDArray[Any]) -> NDArray[np.float32]:
     return blank
 
 
-def check_window(window: int, step: int) -> None:
+def check_window(window: Any, step: Any) -> None:
     """Raise MethodError where a window or step makes no sense."""
-    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in (window, step))
+    whole = all(isinstance(n, (int, np.integer)) and n is not True for n in (window, step))
     if not whole or not 1 <= window <= 12 or step < 1:
         raise MethodError(
-            f"window={window!r}, step={step!r} months; wanted whole numbers: a window of 1 to 12, a "
-            "step of at least 1"
+            f"window={window!r} and step={step!r} months; wanted whole numbers: a window of 1 to "
+            "12, a step of 1 up"
         )
 
 

@@ -91,6 +91,7 @@ def load_bank(path: str | os.PathLike[str]) -> NDArray[np.bool_]:
         ) from error
     if packed.dtype != np.uint8 or packed.ndim != 3 or not len(packed):
         raise DataError(
-            f"{path} holds {packed.dtype} {packed.shape}; wanted packed bits, uint8 [n y x/8]"
+            f"{path} holds {packed.dtype} {packed.shape}; wanted packed bits, uint8 [n y x/8]: "
+            "write it again with xinpaint.masks.save_bank"
         )
     return np.unpackbits(packed, axis=-1).astype(np.bool_)

@@ -173,7 +173,7 @@ def _ask(value: Any) -> Any:
     try:
         return value.getInfo()
     except ee.EEException as error:
-        raise DataError(f"Earth Engine refused: {error}") from error
+        raise DataError(f"Earth Engine refused what was asked: {error}") from error
 
 
 def _lazily(picked: Any, grid: Grid) -> xr.Dataset:
@@ -193,7 +193,7 @@ def _lazily(picked: Any, grid: Grid) -> xr.Dataset:
             ee_init_kwargs=_session(),
         )
     except ee.EEException as error:
-        raise DataError(f"Earth Engine refused: {error}") from error
+        raise DataError(f"Earth Engine refused what was asked: {error}") from error
     chunks = {"time": dates, "y": side, "x": side}
     made: xr.Dataset = xr.open_dataset(store, engine="store", mask_and_scale=False, chunks=chunks)
     return made
@@ -223,7 +223,10 @@ def initialise(project: str | None) -> None:
     try:
         ee.Initialize(project=project)
     except Exception as error:  # the client raises errors of several libraries here
-        raise DataError(f"Earth Engine does not let us in: {error}") from error
+        raise DataError(
+            f"Earth Engine does not let us in: {error}; run `earthengine authenticate` once, and "
+            "pass project="
+        ) from error
 
 
 def points_in(place: str | Sequence[float], count: int, seed: int) -> list[tuple[float, float]]:
@@ -240,7 +243,10 @@ def points_in(place: str | Sequence[float], count: int, seed: int) -> list[tuple
         borders = ee.FeatureCollection("USDOS/LSIB_SIMPLE/2017")
         found = borders.filter(ee.Filter.eq("country_na", place))
         if _ask(found.size()) == 0:
-            raise DataError(f"no country is called {place!r}; wanted its English name, or a box")
+            raise DataError(
+                f"no country is called {place!r}; wanted its English name as in "
+                "USDOS/LSIB_SIMPLE/2017, or a box (west, south, east, north)"
+            )
         region = found.geometry()
     else:
         region = ee.Geometry.Rectangle([*bounds(place)], "EPSG:4326", False)

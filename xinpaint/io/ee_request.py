@@ -14,6 +14,7 @@ from xinpaint.core import landsat
 from xinpaint.errors import SchemaError
 from xinpaint.io.grid import Grid
 from xinpaint.io.reflectance import Scale
+from xinpaint.suggestions import did_you_mean
 
 _LANDSAT = re.compile(
     r"LANDSAT/L(?P<kind>[COTEM])(?P<number>0[4-9])/C02/T\d(?:_(?P<level>L2|TOA))?\Z"
@@ -61,7 +62,10 @@ def bounds(geometry: Any) -> tuple[float, float, float, float]:
     if isinstance(geometry, Mapping):
         points = np.array(list(_points(geometry.get("coordinates", []))), float)
         if len(points) == 0:
-            raise SchemaError(f"found a geometry without coordinates: {dict(geometry)!r:.80}")
+            raise SchemaError(
+                f"found a geometry without coordinates: {dict(geometry)!r:.80}; wanted a GeoJSON "
+                "geometry, not a Feature: pass its ['geometry']"
+            )
         geometry = (*points.min(0), *points.max(0))
     try:
         west, south, east, north = (float(edge) for edge in geometry)
@@ -144,7 +148,10 @@ def choose(about: Known, bands: Sequence[str] | None) -> dict[str, str]:
     own = {name: band for band, name in about.bands.items()}
     if bands is None:
         if not own:
-            raise SchemaError("the collection is not in the list of known ones: pass bands=[...]")
+            raise SchemaError(
+                "the collection is not in the list of known ones: pass bands=[...], the names of "
+                "its bands"
+            )
         return {name: band for name, band in own.items() if name != "coastal"}
     if isinstance(bands, str):
         raise SchemaError(f"found bands={bands!r}; wanted a sequence of names: bands=[{bands!r}]")
@@ -158,5 +165,6 @@ def choose(about: Known, bands: Sequence[str] | None) -> dict[str, str]:
         elif band.upper() == about.quality:
             made[band.lower()] = about.quality
         else:
-            raise SchemaError(f"no band {band!r}; it has {[*own, about.quality.lower()]}")
+            has = [*own, about.quality.lower()]
+            raise SchemaError(f"no band {band!r}.{did_you_mean(band, has)} It has {has}")
     return made

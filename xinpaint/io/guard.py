@@ -54,7 +54,9 @@ class Guard:
             roots.
         """
         if "/vsi" in href.lower() or "\0" in href:
-            raise RefusedError(f"{clean(href)!r} is a name inside GDAL, not an address")
+            raise RefusedError(
+                f"{clean(href)!r} is a name inside GDAL; wanted an http(s), s3, gs or az address"
+            )
         scheme = urlsplit(href).scheme.lower() if "://" in href or ":" in href[:6] else ""
         if scheme in ("http", "https"):
             self.check_url(href)
@@ -85,9 +87,9 @@ class Guard:
         try:
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise RefusedError(f"{clean(url)!r} is not a URL") from error
+            raise RefusedError(f"{clean(url)!r} is no URL; wanted https://host/path") from error
         if parts.scheme not in ("http", "https") or not host:
-            raise RefusedError(f"{clean(url)!r} is not a http(s) URL with a host")
+            raise RefusedError(f"{clean(url)!r} names no host; wanted https://host/path")
         if self._allowed(host, port, parts.scheme):
             return
         if host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(

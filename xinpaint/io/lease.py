@@ -49,7 +49,10 @@ def leased(fs: Any, path: str, name: str, safe: Callable[[Exception], str]) -> I
     except JobError:
         raise
     except Exception as error:  # each library raises its own
-        raise JobError(f"cannot write to {name}: {type(error).__name__}: {safe(error)}") from None
+        raise JobError(
+            f"cannot write to {name}: {type(error).__name__}: {safe(error)}; check the address, "
+            "and that the keys in storage_options= or the environment may write there"
+        ) from None
     stop = threading.Event()
     beat = threading.Thread(target=lease.beat, args=(stop,), daemon=True)
     beat.start()

@@ -133,7 +133,9 @@ def _parse_json(path: Path, text: str) -> Groups:
             for name, members in root.items()
         }
     except (ValueError, AttributeError) as error:
-        raise DataError(f"{path} is no Landsat metadata: {error}") from error
+        raise DataError(
+            f"{path} is no Landsat metadata ({error}): give the product's own _MTL.json"
+        ) from error
 
 
 def _first(groups: Groups, names: tuple[str, ...], key: str) -> str:
@@ -143,7 +145,7 @@ def _first(groups: Groups, names: tuple[str, ...], key: str) -> str:
 def _find(groups: Groups, path: Path, names: tuple[str, ...], key: str) -> str:
     found = _first(groups, names, key)
     if not found:
-        raise DataError(f"{path.name} lacks {key} in {' or '.join(names)}: it is cut short or old")
+        raise DataError(f"{path.name} lacks {key} in {' or '.join(names)}: fetch it again")
     return found
 
 
@@ -153,7 +155,9 @@ def _time(groups: Groups, path: Path) -> np.datetime64:
     try:
         return np.datetime64(f"{day}T{clock}", "ns")
     except ValueError as error:
-        raise DataError(f"{path.name} says {day} {clock}; wanted a date and a time") from error
+        raise DataError(
+            f"{path.name} says {day} {clock}; wanted a date and a time: fetch it again"
+        ) from error
 
 
 def _scales(groups: Groups, path: Path, sensor: str, level: str) -> dict[str, tuple[float, float]]:
@@ -174,10 +178,11 @@ def _scales(groups: Groups, path: Path, sensor: str, level: str) -> dict[str, tu
             return made
         height = float(_find(groups, path, _IMAGE, "SUN_ELEVATION"))
     except (KeyError, ValueError) as error:
-        raise DataError(f"{path.name}: {group} is not as it should be: {error}") from error
+        raise DataError(f"{path.name}: {group} is damaged ({error}): fetch it again") from error
     if not 0 < height <= 90:
         raise DataError(
-            f"{path.name} says SUN_ELEVATION = {height}; wanted 0 to 90: taken at night"
+            f"{path.name} says SUN_ELEVATION = {height}; wanted 0 to 90: taken at night, so leave "
+            "this scene out"
         )
     sine = math.sin(math.radians(height))
     return {name: (factor / sine, offset / sine) for name, (factor, offset) in made.items()}

@@ -50,7 +50,7 @@ def _told(source: Source, header: dict[str, Any]) -> Any:
 def _header(image: Any) -> dict[str, Any]:
     frame = frame_of_file(image)
     if not frame.crs:
-        raise DataError("the file has no coordinate system")
+        raise DataError("the file has no coordinate system: leave it out, or mend the file")
     return {
         "dtype": image.dtypes[0],
         "nodata": image.nodata,

@@ -31,9 +31,11 @@ def read(name: str, band: int, grid: Grid, dtype: np.dtype[Any], nodata: float) 
 
     authority, _, code = grid.crs.partition(":")
     if authority.upper() != "EPSG" or not code.isdigit():
-        raise DataError(f"stackstac needs an EPSG number; found {grid.crs!r}: engine='odc-stac'")
+        raise DataError(
+            f"stackstac needs an EPSG number; found {grid.crs!r}: pass engine='odc-stac'"
+        )
     if band != 1:
-        raise DataError("stackstac reads files of one band only: engine='odc-stac'")
+        raise DataError("stackstac reads files of one band only: pass engine='odc-stac'")
     reader = AutoParallelRioReader(
         url=name,
         spec=RasterSpec(int(code), grid.bounds, grid.step),

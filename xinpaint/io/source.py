@@ -73,6 +73,11 @@ def open_source(
         raise
     except Exception as error:  # each store raises its own
         told = unsaid(f"{type(error).__name__}: {error}", options)
+        if Path(src).suffix.lower() in (".tif", ".tiff", ".jp2"):
+            told += (
+                "; an image is filled by the command xinpaint fill, or by "
+                "rioxarray.open_rasterio(path, band_as_variable=True).inpaint"
+            )
         raise DataError(f"{clean(src)} does not open as Zarr: {told}") from None
     return opened
 

@@ -120,12 +120,17 @@ def _items(source: Any, query: dict[str, Any], opts: Options) -> list[Item]:
     if not isinstance(source, str | os.PathLike):
         found = [item if isinstance(item, dict) else item.to_dict() for item in source]
         if not found:
-            raise DataError("found no items in what was given; wanted at least one")
+            raise DataError(
+                "found no items in what was given; wanted at least one: widen the search"
+            )
         return found
     if not str(source).startswith(("http://", "https://")):
         items = kept(source, query) if Path(source).exists() else None
         if not items:
-            raise DataError(f"{source} is neither a URL nor a GeoJSON file with items")
+            raise DataError(
+                f"{source} is neither a URL nor a GeoJSON file with items; give "
+                "https://host/path, items, or what cache= wrote"
+            )
         return items
     if opts.cache is not None and (items := kept(opts.cache, {"url": str(source), **query})):
         return items
@@ -192,7 +197,9 @@ def _band(
         return Band(name, stored.str, stored.str, qa.FILL_VALUES[layout], False)
     empties = {p.nodata for p in packings if p.nodata is not None}
     if len(empties) > 1:
-        raise DataError(f"items disagree on the nodata of {name!r}: {sorted(empties)}")
+        raise DataError(
+            f"items disagree on the nodata of {name!r}: {sorted(empties)}; open them apart"
+        )
     nodata = empties.pop() if empties else 0.0
     if scale is False:
         kinds = {(p.scale, p.offset) for p in packings}

@@ -133,7 +133,7 @@ def card(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{place} is not JSON ({error}): copy the weights and their card again"
         ) from error
     if not isinstance(told, dict) or not {"net", "numbers", "sha256"} <= set(told):
-        raise WeightsError(f"{place} must hold net, numbers and sha256")
+        raise WeightsError(f"{place} must hold net, numbers and sha256: copy it again")
     return told
 
 
@@ -253,9 +253,10 @@ def _source(name: str, model: str | None, weights: str | os.PathLike[str] | None
     source = find(model if weights is None else weights, method=name)
     net = card(source.path)["net"]
     if net in CLASSIFIERS:
-        raise WeightsError(f"{source.path} tells classes of water and fills nothing")
+        raise WeightsError(f"{source.path} fills nothing: use it in ds.water.seasonality(weights=)")
     if model is not None and net != model:
-        raise WeightsError(f"{source.path} is of the net {net!r}, not {model!r} as asked")
+        asked = f"{model!r} as asked: give other weights, or ask for that net"
+        raise WeightsError(f"{source.path} is of the net {net!r}, not {asked}")
     return source
 
 
@@ -283,13 +284,16 @@ def _net(weights: Weights, device: str) -> nn.Module:
     if sha256(weights.path) != weights.sha256:
         raise WeightsError(f"{weights.path} changed since it was chosen: choose it again")
     if told["net"] not in NETS:
-        raise WeightsError(f"{weights.path} needs net {told['net']!r}: known are {sorted(NETS)}")
+        known = f"known are {sorted(NETS)}: update xinpaint, or choose others"
+        raise WeightsError(f"{weights.path} needs net {told['net']!r}; {known}")
     try:
         state = load_file(weights.path)
         net = NETS[told["net"]](**told["numbers"])
         net.load_state_dict(state)
     except (SafetensorError, RuntimeError, TypeError) as error:
-        raise WeightsError(f"{weights.path} does not fit {told['net']}: {error}") from error
+        raise WeightsError(
+            f"{weights.path} does not fit {told['net']}: {error}; choose others"
+        ) from error
     if bad := [k for k, v in state.items() if not bool(torch.isfinite(v).all())]:
         raise WeightsError(f"{weights.path} holds NaN or infinity in {bad[:3]}: train it again")
     return net.to(device).eval().requires_grad_(False)

@@ -143,7 +143,10 @@ def adapt(
     _check(minutes, steps)
     parent = find(weights)
     if (name := card(parent.path)["net"]) in CLASSIFIERS:
-        raise WeightsError(f"{parent.path} ({name}) tells classes and fills nothing: choose others")
+        raise WeightsError(
+            f"{parent.path} ({name}) tells classes and fills nothing: give weights of a net that "
+            "fills, such as 'convnp'"
+        )
     place = ground.read(schema.read(cube, observed=observed), seed)
     net = copy.deepcopy(parent.net("cpu")).to(device)
     dates = isinstance(net, ConvNP)
@@ -216,7 +219,10 @@ def _learn(net: nn.Module, place: Ground, plan: Recipe, left: float, device: str
             bar.total = plan.steps
         loss = advance(state, now, plan, device)
         if not math.isfinite(loss):
-            raise TrainingError(f"loss is {loss} at step {step}: nothing was written")
+            raise TrainingError(
+                f"loss is {loss} at step {step}, and nothing was written; check the cube for "
+                "values far out of range, or try another seed="
+            )
         bar.update()
         bar.set_postfix(loss=f"{loss:.4f}")
         if state.step >= plan.steps:

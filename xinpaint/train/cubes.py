@@ -134,7 +134,7 @@ def pieces(path: Path, least: float = USEFUL) -> Iterator[Piece]:
     height, width = group.layers[0].values.shape[2:]
     side = SIDE if min(height, width) >= 2 * SIDE else min(height, width) // 16 * 8
     if side == 0:
-        raise DataError(f"{path} is {height} x {width} pixels; wanted 16 x 16 or more")
+        raise DataError(f"{path} is {height} x {width} pixels; give 16 x 16 or more")
     places = [(r, c) for r in range(height // side) for c in range(width // side)]
     bands = sum(layer.values.shape[1] for layer in group.layers)
     most = max(2 * EVERY, int(MEMORY / (DATES * bands * side**2 * 5)))

@@ -119,7 +119,7 @@ def read_images(folder: Path, globs: tuple[str, ...]) -> list[Image]:
     for pattern in globs:
         paths = [p for p in sorted(folder.glob(pattern)) if not p.stem.endswith("qa")]
         if not paths:
-            raise DataError(f"nothing in {folder} matches {pattern!r}")
+            raise DataError(f"nothing in {folder} matches {pattern!r}: check the recipe")
         images += [read_image(p) for p in paths]
     return images
 
@@ -128,7 +128,7 @@ def read_masks(folder: Path, globs: tuple[str, ...]) -> Bool:
     """Banks of real gaps, bool ``[n y x]``, true = missing, as `xinpaint.masks.save_bank` wrote."""
     paths = [p for pattern in globs for p in sorted(folder.glob(pattern))]
     if not paths:
-        raise DataError(f"nothing in {folder} matches {globs}")
+        raise DataError(f"nothing in {folder} matches {globs}: check the recipe")
     banks = [load_bank(p) for p in paths]
     if len(sides := {bank.shape[1:] for bank in banks}) > 1:
         raise DataError(f"{globs} match banks of windows of {sorted(sides)} pixels: use one side")

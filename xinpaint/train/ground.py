@@ -44,7 +44,9 @@ def read(cube: Cube, seed: int) -> Ground:
     group = cube.groups[0]
     height, width = group.layers[0].values.shape[2:]
     if min(height, width) < LEAST:
-        raise DataError(f"found {height} x {width} pixels; wanted {LEAST} x {LEAST} or more")
+        raise DataError(
+            f"found {height} x {width} pixels; wanted {LEAST} x {LEAST} or more: give a larger cube"
+        )
     pieces, held = [], []
     rng = np.random.default_rng([seed, 77])
     places = [(r, c) for r in _cuts(height) for c in _cuts(width)]
@@ -61,7 +63,10 @@ def read(cube: Cube, seed: int) -> Ground:
         if len(pieces) == PIECES:
             break
     if not pieces:
-        raise DataError("too few observed pixels to hold some out and learn from the others")
+        raise DataError(
+            "too few observed pixels to hold some out and learn from the others: give a larger "
+            "cube or more dates, and check nodata, the quality variable or observed="
+        )
     side = min(256, *(n for p in pieces for n in p.valid.shape[2:])) // 8 * 8
     patch = min(PATCH, side)
     return Ground(tuple(pieces), tuple(held), _bank(pieces, side), patch)

@@ -56,7 +56,7 @@ def read_years(folder: Path, labels: Sequence[str], scales: Scales) -> list[Labe
                 dated.setdefault(key, []).append((int(match["month"]), path, scale))
     paths = [p for pattern in labels for p in sorted(folder.glob(pattern))]
     if not paths:
-        raise DataError(f"nothing in {folder} matches {list(labels)}")
+        raise DataError(f"nothing in {folder} matches {list(labels)}: check the recipe")
     years = []
     for path in paths:
         match = _YEAR.fullmatch(path.stem)
@@ -80,7 +80,9 @@ def _year(label: Path, dates: list[tuple[int, Path, Any]]) -> LabelledYear:
     for month, path, scale in dates:
         with rasterio.open(path) as source:
             if (source.transform, source.shape) != grid[1:]:
-                raise DataError(f"{path.name} is on another grid than {dates[0][1].name}")
+                raise DataError(
+                    f"{path.name} is on another grid than {dates[0][1].name}: warp it first"
+                )
         values, valid = read_bands(path, scale)
         total[month - 1] += np.where(valid, values, 0)
         count[month - 1] += valid

@@ -103,7 +103,8 @@ def _train(
         loss = advance(state, now, plan, device)
         if not math.isfinite(loss):
             raise TrainingError(
-                f"loss is {loss} at step {step}; last good: {out / checkpoint.NAME}"
+                f"loss is {loss} at step {step}; last good: {out / checkpoint.NAME}: "
+                "lower the recipe's rate and run it again"
             )
         bar.update()
         bar.set_postfix(loss=f"{loss:.4f}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from xinpaint.errors import RecipeError
+from xinpaint.suggestions import did_you_mean
 from xinpaint.train.data import KINDS
 
 
@@ -123,14 +124,18 @@ class Recipe:
         if set(self.gaps) - set(KINDS) or (self.gaps and not sum(self.gaps.values()) > 0):
             raise RecipeError(f"gaps = {self.gaps}: wanted shares of {list(KINDS)}, not all 0")
         if min([self.jitter, self.patience, *self.gaps.values()]) < 0:
-            raise RecipeError("jitter, patience and the shares of gaps: use 0 or more")
+            found = f"jitter = {self.jitter}, patience = {self.patience}, gaps = {self.gaps}"
+            raise RecipeError(f"{found}: none of these may be below 0")
         if not 0 <= self.dates <= 6:
             raise RecipeError(f"dates = {self.dates}: use 0 (space alone) to 6")
         for name in ("batch", "steps", "save_every", "validate_every"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} = {getattr(self, name)}: use 1 or more")
         if self.of_water and len(self.class_weights) != 3:
-            raise RecipeError(f"class_weights = {self.class_weights}: wanted three numbers")
+            raise RecipeError(
+                f"class_weights = {self.class_weights}: give three numbers (not water, seasonal, "
+                "permanent)"
+            )
 
     @property
     def of_water(self) -> bool:
@@ -166,10 +171,11 @@ def read(path: str | Path) -> Recipe:
         raise RecipeError(f"{path} is not TOML: {error}") from error
     known = {f.name for f in fields(Recipe)}
     if unknown := sorted(set(found) - known):
-        raise RecipeError(f"{path}: unknown keys {unknown}; known are {sorted(known)}")
+        guess = did_you_mean(unknown[0], known)
+        raise RecipeError(f"{path}: unknown keys {unknown}.{guess} Known are {sorted(known)}")
     needed = {"name", "validation"} | _needed(found)
     if missing := sorted(needed - set(found)):
-        raise RecipeError(f"{path}: missing keys {missing}")
+        raise RecipeError(f"{path}: missing keys {missing}; add them")
     for name in ("images", "masks", "validation", "stacks", "context_only", "shores", "labels"):
         given = found.get(name, [])
         found[name] = (given,) if isinstance(given, str) else tuple(given)

@@ -70,7 +70,7 @@ def read_scenes(folder: Path, scales: Scales) -> list[Scene]:
     for pattern, scale in scales.items():
         paths = [p for p in sorted(folder.glob(pattern)) if not p.stem.endswith("qa")]
         if not paths:
-            raise DataError(f"nothing in {folder} matches {pattern!r}")
+            raise DataError(f"nothing in {folder} matches {pattern!r}: check the recipe")
         for path in paths:
             values, valid = read_bands(path, scale)
             scenes.append(Scene(path.stem, values, valid, own_water(values, valid)))
@@ -90,7 +90,7 @@ def read_shores(folder: Path, globs: Sequence[str], part: str) -> list[Bool]:
 
     paths = [p for pattern in globs for p in sorted(folder.glob(pattern))]
     if not paths:
-        raise DataError(f"nothing in {folder} matches {list(globs)}")
+        raise DataError(f"nothing in {folder} matches {list(globs)}: check the recipe")
     begin, end = PARTS[part]
     made = []
     for path in paths:

@@ -51,7 +51,10 @@ class MonthCounts:
             if part.ndim != 3 or part.shape[0] != 12 or part.dtype != np.uint16:
                 raise SchemaError(f"{name} must be uint16 [12 y x]; found {part.dtype}{part.shape}")
         if self.wet.shape != self.seen.shape or np.any(self.wet > self.seen):
-            raise SchemaError("wet must have the shape of seen and never be more than it")
+            raise SchemaError(
+                f"found wet of shape {self.wet.shape} and seen of shape {self.seen.shape}; wanted "
+                "one shape, and no month wet more often than it was seen"
+            )
 
     def __add__(self, other: MonthCounts) -> MonthCounts:
         """Count of both sets of dates."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -60,8 +59,9 @@ class Rule:
             raise MethodError(f"offset={self.offset!r}; wanted a number, such as offset=-0.2")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(value))
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, (int, float, np.integer, np.floating))
+    return is_number and not isinstance(value, bool) and bool(np.isfinite(value))
 
 
 def classify(index: NDArray[np.float32], threshold: float | NDArray[Any]) -> NDArray[np.uint8]:
