@@ -185,3 +185,20 @@ def test_the_table_imports_nothing_heavy() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+
+
+def test_fillnodata_hides_that_arrays_lie_nowhere_from_all_threads() -> None:
+    import warnings
+
+    from rasterio.errors import NotGeoreferencedWarning
+
+    values = np.ones((1, 1, 20, 20), np.float32)
+    gap = np.zeros(values.shape, bool)
+    gap[..., 8:12, :] = True
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        METHODS["fillnodata"]().fill(Task(values, ~gap, gap))
+        # what another thread's call says while this one's end lets warnings through
+        told = ("fill.py", 72, "rasterio.fill")
+        warnings.warn_explicit("no geotransform", NotGeoreferencedWarning, *told)
+    assert not caught

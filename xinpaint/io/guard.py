@@ -89,7 +89,7 @@ class Guard:
         except ValueError as error:
             raise RefusedError(f"{clean(url)!r} is no URL; wanted https://host/path") from error
         if parts.scheme not in ("http", "https") or not host:
-            raise RefusedError(f"{clean(url)!r} names no host; wanted https://host/path")
+            raise RefusedError(f"{clean(url)!r} is not a http(s) URL with a host")
         if self._allowed(host, port, parts.scheme):
             return
         if host.lower().rstrip(".") == "localhost" or host.lower().rstrip(".").endswith(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,7 @@ class FillNodata:
     ) -> NDArray[np.floating]:
         from rasterio.fill import fillnodata
 
+        _hush()
         known = context.astype(np.uint8)
         answers = np.empty_like(planes)
         for plane, answer in zip(planes, answers, strict=True):
@@ -65,3 +67,14 @@ class FillNodata:
             answer[...] = fillnodata(start, known, self.max_distance, int(self.smoothing))
         answers[answers < -1] = np.nan
         return answers
+
+
+def _hush() -> None:
+    """Hide for good that the planes, which are mere arrays, lie nowhere on Earth.
+
+    rasterio hides it for each call, but calls in several threads undo that for each other.
+    """
+    from rasterio.errors import NotGeoreferencedWarning as Warned
+
+    if not any(f[0] == "ignore" and f[2] is Warned and f[3] is not None for f in warnings.filters):
+        warnings.filterwarnings("ignore", category=Warned, module=r"rasterio\.fill")
