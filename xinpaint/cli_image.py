@@ -27,11 +27,11 @@ def is_tiff(place: Path | str) -> bool:
 def check_cube(args: argparse.Namespace) -> None:
     """Raise DataError where a Zarr cube was to become GeoTIFF, or `--nodata` was given for it."""
     if is_tiff(args.dst):
+        store = str(Path(str(args.dst)).with_suffix(".zarr"))
         raise DataError(
-            f"{args.src} is a Zarr cube, and {args.dst} would hold one image; fill into a Zarr "
-            f"store, such as {Path(str(args.dst)).with_suffix('.zarr')}, then write a date of it: "
-            "ds = xinpaint.open_filled(...); "
-            f"ds.red.isel(time=0).rio.to_raster({str(args.dst)!r})"
+            f"{args.src} is a Zarr cube, which is filled into a Zarr store; give {store}, then write "
+            f"one band of one date: ds = xinpaint.open_filled({store!r}); "
+            f"ds[BAND].isel(time=0).rio.to_raster({str(args.dst)!r})"
         )
     if args.nodata is not None:
         raise DataError(
