@@ -29,8 +29,8 @@ def check_cube(args: argparse.Namespace) -> None:
     if is_tiff(args.dst):
         store = str(Path(str(args.dst)).with_suffix(".zarr"))
         raise DataError(
-            f"{args.src} is a Zarr cube, which is filled into a Zarr store; give {store}, then write "
-            f"one band of one date: ds = xinpaint.open_filled({store!r}); "
+            f"{args.src} is a Zarr cube, which is filled into a Zarr store; give {store}, then "
+            f"write one band of one date: ds = xinpaint.open_filled({store!r}); "
             f"ds[BAND].isel(time=0).rio.to_raster({str(args.dst)!r})"
         )
     if args.nodata is not None:
