@@ -32,9 +32,8 @@ def seconds(side: int, block: int, tiles: list[tuple[int, int]], threads: int) -
     return taken
 
 
-def processes(side: int, block: int, count: int) -> float:
-    """Seconds that `count` processes need for all blocks, the slowest of them."""
-    places = [(row, column) for row in range(side // block) for column in range(side // block)]
+def processes(side: int, block: int, places: list[tuple[int, int]], count: int) -> float:
+    """Seconds that `count` processes need for some blocks (row, column), the slowest of them."""
     shares = [places[k::count] for k in range(count)]
     threads = max(1, len(os.sched_getaffinity(0)) // count)
     spawn = multiprocessing.get_context("spawn")

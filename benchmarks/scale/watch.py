@@ -45,6 +45,17 @@ def resident(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS")), 0)
 
 
+def highest() -> int:
+    """Bytes of this process at their highest since `forget_highest`."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def forget_highest() -> None:
+    """Let `highest` begin anew."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def moments(dst: Path, band: str) -> list[float]:
     """When each block's first band was written, in order; the clock of the file system."""
     files = (file for file in (dst / band / "c").rglob("*") if file.is_file())
