@@ -71,8 +71,8 @@ def sizes(say: Say, folder: Path, side: int, blocks: Sequence[tuple[int, int, in
         whole = sum(made[part] for part in curve.PARTS)
         parts = [made[p] / whole for p in ("net", "read", "write", "tasks and compose")]
         shares = " ".join(f"{part:5.1%}" for part in parts)
-        added = made["job"] - made["net"]
-        held = " ".join(f"{made[name] / 1e6:8.1f}" for name in ("block", "net", "job"))
+        added = made["job"] - made["alone"]
+        held = " ".join(f"{made[name] / 1e6:8.1f}" for name in ("block", "alone", "job"))
         rate = f"{made['pixels'] / whole / 1e6:13.3f}"
         say(f"  {f'{dates}×{tall}²':9} {rate}   {shares} | {held} {added / made['block']:6.1f}")
 

@@ -52,7 +52,7 @@ def measured(src: Path, dst: Path, block: tuple[int, int, int], side: int) -> Ma
     -------
     mapping
         Processor seconds by part; ``blocks``; ``pixels`` (of all bands); in bytes ``block`` (with
-        its halo), ``net`` (the process at its highest with one tile in the bare net) and ``job``
+        its halo), ``alone`` (the process at its highest with one tile in the bare net) and ``job``
         (at its highest with blocks).
     """
     import torch
@@ -68,7 +68,7 @@ def measured(src: Path, dst: Path, block: tuple[int, int, int], side: int) -> Ma
     for _ in range(2):  # the first call sets things up
         watch.forget_highest()
         inner.fill(cubes.tile(3 * TILE, reach, 1, 1))
-    told = {"net": float(watch.highest())}
+    told = {"alone": float(watch.highest())}
     timed = Timed(inner)
     job, head, ready = plan(str(src), str(dst), timed, {}, block)
     create(job, head, ready)
