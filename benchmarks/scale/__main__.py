@@ -7,7 +7,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -33,41 +33,53 @@ def throughput(say: Say, folder: Path, side: int, block: int) -> float:
     count = (side // block) ** 2
     pixels = len(scene.BANDS) * block**2
     places = [(row, column) for row in range(side // block) for column in range(side // block)]
-    alone = bare.processes(side, block, places[::2], WORKERS)
+    first = bare.processes(side, block, places[::2], WORKERS)
     begun = time.process_time()
-    report = xinpaint.fill(
-        *(folder / "cube.zarr", folder / "filled.zarr", "convnp"),
-        device="cpu",
-        block=block,
-        workers=WORKERS,
-        progress=False,
-    )
+    with watch.Workers() as seen:
+        report = xinpaint.fill(
+            *(folder / "cube.zarr", folder / "filled.zarr", "convnp"),
+            device="cpu",
+            block=block,
+            workers=WORKERS,
+            progress=False,
+        )
     driver = (time.process_time() - begun) / count
     assert report.complete, report
-    alone += bare.processes(side, block, places[1::2], WORKERS)
+    last = bare.processes(side, block, places[1::2], WORKERS)
+    alone, alone_spent = (a + b for a, b in zip(first, last, strict=True))
     skip = 2 * WORKERS
-    rate = watch.steady(watch.moments(folder / "filled.zarr", scene.BANDS[0]), skip)
+    times = watch.moments(folder / "filled.zarr", scene.BANDS[0])
+    rate = watch.steady(times, skip)
+    spent = seen.spent_until(times[-1]) - seen.spent_until(times[skip - 1])
+    each, each_alone = spent / (count - skip), alone_spent / count
     missing = f"{len(scene.BANDS)} bands, {scene.gap(side).mean():.0%} missing"
-    say(f"{count} blocks of {block}², {missing}; rates from block {skip + 1} of the job on")
-    say(f"  bare net, {WORKERS} processes   {pixels * count / alone / 1e6:8.3f} Mband-pixel/s")
-    say(f"  the job, {WORKERS} processes    {pixels * rate / 1e6:8.3f} Mband-pixel/s")
-    say(f"  the job / the bare net   {rate * alone / count:8.1%}   (wanted: 85 %)")
+    say(f"{count} blocks of {block}², {missing}; the job from its block {skip + 1} on, when its")
+    say("  workers have started; the net on the same tiles, half before and half after the job")
+    say(f"  {WORKERS} processes   Mband-pixel/s   s of processor a block")
+    for name, one, other in (
+        ("bare net", pixels * count / alone, each_alone),
+        ("the job", pixels * rate, each),
+    ):
+        say(f"  {name:12} {one / 1e6:14.3f} {other:24.2f}")
+    say(f"  job / net    {rate * alone / count:14.1%} {each_alone / each:24.1%}   (wanted: 85 %)")
+    say("  another load on the machine disturbs the first column, hardly the second")
     say(f"  the whole call took {report.seconds:.1f} s, starting the workers included;")
-    say(f"  the driver {1000 * driver:.1f} ms of processor time a block (wanted: 10 ms)")
+    say(f"  the driver {1000 * driver:.1f} ms of the processor a block, planning included")
     return pixels * rate
 
 
 def sizes(say: Say, folder: Path, side: int, blocks: Sequence[tuple[int, int, int]]) -> None:
     """What blocks of several sizes cost one process."""
-    for dates in {dates for dates, _, _ in blocks}:
-        cubes.write(folder / f"{dates}.zarr", 3 * side, curve.TILE, dates=dates)
+    middle = {1: side} | {dates: curve.TILE for dates, _, _ in blocks if dates > 1}
+    for dates, wide in middle.items():
+        cubes.write(folder / f"{dates}.zarr", 3 * wide, curve.TILE, dates=dates)
     say(f"one process of one thread; source in chunks of {curve.TILE}²; processor time; memory:")
     say("  the block with its halo; the process with one tile in the bare net, with blocks; what")
     say("  the job adds, in blocks with their halo (wanted: at most 4)")
     say("  block      Mband-pixel/s   net  read write other | block MB   net MB   job MB  added")
     for dates, tall, wide in blocks:
         dst = folder / f"filled-{dates}-{tall}.zarr"
-        made = curve.apart(folder / f"{dates}.zarr", dst, (dates, tall, wide), side)
+        made = curve.apart(folder / f"{dates}.zarr", dst, (dates, tall, wide), middle[dates])
         whole = sum(made[part] for part in curve.PARTS)
         parts = [made[p] / whole for p in ("net", "read", "write", "tasks and compose")]
         shares = " ".join(f"{part:5.1%}" for part in parts)
@@ -80,8 +92,8 @@ def sizes(say: Say, folder: Path, side: int, blocks: Sequence[tuple[int, int, in
 def memory(say: Say, folder: Path, blocks: int, block: int) -> None:
     """Resident bytes of the workers over many blocks."""
     dates = -(-blocks // 16)
-    cubes.write(folder / "many.zarr", 4 * block, block, dates=dates)
-    with watch.Memory() as seen:
+    cubes.write(folder / "many.zarr", 4 * block, block, dates=dates, bands=1)
+    with watch.Workers() as seen:
         report = xinpaint.fill(
             *(folder / "many.zarr", folder / "many-filled.zarr", "convnp"),
             device="cpu",
@@ -91,12 +103,13 @@ def memory(say: Say, folder: Path, blocks: int, block: int) -> None:
             progress=False,
         )
     assert report.complete, report
-    steady = seen.samples[len(seen.samples) // 10 :]
+    steady = seen.memory[len(seen.memory) // 10 :]
     half = len(steady) // 2
     first, last = (statistics.median(part) / 1e6 for part in (steady[:half], steady[half:]))
     count = sum(report.blocks.values())
-    say(f"{count} blocks of {block}² in {WORKERS} processes: a worker holds {first:.0f} MB in the")
-    say(f"  first half, {last:.0f} MB in the second, {max(steady) / 1e6:.0f} MB at the most")
+    say(f"{count} blocks of one band of {block}² in {WORKERS} processes: the larger worker holds")
+    say(f"  {first:.0f} MB in the first half, {last:.0f} MB in the second (medians), at the most")
+    say(f"  {max(steady) / 1e6:.0f} MB")
 
 
 def many(say: Say, folder: Path, execute: int) -> None:
@@ -131,39 +144,47 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run all of it; print it and, with --out, write it."""
     ask = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     ask.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    ask.add_argument("--side", type=int, default=4096, help="of the cube, in pixels")
+    ask.add_argument("--side", type=int, default=2048, help="of the cube, in pixels")
     ask.add_argument("--block", type=int, default=512)
     ask.add_argument("--memory-blocks", type=int, default=2000)
     ask.add_argument("--memory-block", type=int, default=64)
     ask.add_argument("--execute", type=int, default=20_000, help="of the million blocks")
-    ask.add_argument("--out", type=Path, help="text file, such as docs/scale.txt")
+    ask.add_argument("--out", type=Path, help="text file; parts left out stay in it")
     asked = ask.parse_args(words)
-    lines: list[str] = []
+    parts: dict[str, list[str]] = {}
 
     def say(line: str) -> None:
-        lines.append(line)
+        list(parts.values())[-1].append(line)
         print(line, flush=True)
 
-    def part(name: str) -> bool:
+    def begin(name: str) -> bool:
         if name in asked.only:
-            say(f"\n{name} (load {os.getloadavg()[0]:.1f})")
+            parts[name] = []
+            here = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+            device = "a CUDA device unused" if torch.cuda.is_available() else "no CUDA device"
+            say(f"[{name}] {here}, torch {torch.__version__} on the CPU, {device}")
         return name in asked.only
 
-    say(f"{os.cpu_count()} cores, torch {torch.__version__}, CPU")
-    if not torch.cuda.is_available():
-        say("no CUDA device: nothing here was measured on one")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if part("throughput"):
+        if begin("throughput"):
             projection(say, throughput(say, folder, asked.side, asked.block))
-        if part("blocks"):
+        if begin("blocks"):
             sizes(say, folder, max(side for _, side, _ in BLOCKS), BLOCKS)
-        if part("memory"):
+        if begin("memory"):
             memory(say, folder, asked.memory_blocks, asked.memory_block)
-        if part("million"):
+        if begin("million"):
             many(say, folder, asked.execute)
     if asked.out:
-        asked.out.write_text("\n".join(lines) + "\n")
+        keep(asked.out, parts)
+
+
+def keep(out: Path, parts: Mapping[str, list[str]]) -> None:
+    """Write the parts that ran; those of an earlier run that did not run again stay."""
+    old = out.read_text().strip().split("\n\n") if out.exists() else []
+    told = {text[1 : text.index("]")]: text for text in old}
+    told |= {name: "\n".join(lines) for name, lines in parts.items()}
+    out.write_text("\n\n".join(told[name] for name in PARTS if name in told) + "\n")
 
 
 if __name__ == "__main__":

@@ -63,15 +63,14 @@ def measured(src: Path, dst: Path, block: tuple[int, int, int], side: int) -> Ma
     from xinpaint.io.weights import filler
 
     torch.set_num_threads(1)
-    inner = filler("convnp", device="cpu", context="space")
-    reach = min(TILE, block[1])
-    for _ in range(2):  # the first call sets things up
-        watch.forget_highest()
-        inner.fill(cubes.tile(3 * TILE, reach, 1, 1))
-    told = {"alone": float(watch.highest())}
-    timed = Timed(inner)
+    timed = Timed(filler("convnp", device="cpu", context="space"))
     job, head, ready = plan(str(src), str(dst), timed, {}, block)
     create(job, head, ready)
+    tile = cubes.tile(3 * TILE, min(TILE, block[1]), 1, 1)
+    for _ in range(3):  # the first call sets things up
+        watch.forget_highest()
+        timed.fill(tile)
+    told = {"alone": float(watch.highest())}
     first, last = side // block[1], 2 * side // block[1]
     places = [(0, y, x) for y in range(first, last) for x in range(first, last)]
     watch.forget_highest()
