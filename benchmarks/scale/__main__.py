@@ -77,6 +77,7 @@ def sizes(say: Say, folder: Path, side: int, blocks: Sequence[tuple[int, int, in
     say("  the block with its halo; the process with one tile in the bare net, with blocks; what")
     say("  the job adds, in blocks with their halo (wanted: at most 4)")
     say("  block      Mband-pixel/s   net  read write other | block MB   net MB   job MB  added")
+    hours = {}
     for dates, tall, wide in blocks:
         dst = folder / f"filled-{dates}-{tall}.zarr"
         made = curve.apart(folder / f"{dates}.zarr", dst, (dates, tall, wide), middle[dates])
@@ -86,7 +87,11 @@ def sizes(say: Say, folder: Path, side: int, blocks: Sequence[tuple[int, int, in
         added = made["job"] - made["alone"]
         held = " ".join(f"{made[name] / 1e6:8.1f}" for name in ("block", "alone", "job"))
         rate = f"{made['pixels'] / whole / 1e6:13.3f}"
+        hours[f"{dates}×{tall}²"] = continent()[0] / made["pixels"] * whole / 3600
         say(f"  {f'{dates}×{tall}²':9} {rate}   {shares} | {held} {added / made['block']:6.1f}")
+    told = ", ".join(f"{count:,.0f} in blocks of {name}" for name, count in hours.items())
+    say(f"{continent()[1]}, if every block has gaps;")
+    say(f"  core-hours: {told}")
 
 
 def memory(say: Say, folder: Path, blocks: int, block: int) -> None:
@@ -130,13 +135,19 @@ def many(say: Say, folder: Path, execute: int) -> None:
     say(f"10,000 blocks as one lazy graph: {seconds:.1f} s (wanted: 30), {size / 1e6:.0f} MB (700)")
 
 
-def projection(say: Say, rate: float) -> None:
-    """What the measured rate means for a continent, if every block of it has gaps."""
+def continent() -> tuple[float, str]:
+    """Band-pixels of Africa in a year, and what they are in words."""
     area, pixel, dates = 30.4e6, 30.0, 23  # Africa in km², metres, a year of 16-day revisits
     pixels = area * 1e6 / pixel**2 * dates * len(scene.BANDS)
-    hours = pixels / rate / 3600
     cube = f"{pixel:.0f} m, {dates} dates, {len(scene.BANDS)} bands"
-    say(f"Africa, {cube}: {pixels:.2g} band-pixels, at the job's rate {hours:,.0f} hours of this")
+    return pixels, f"Africa, {cube}: {pixels:.2g} band-pixels"
+
+
+def projection(say: Say, rate: float) -> None:
+    """What the measured rate means for a continent, if every block of it has gaps."""
+    pixels, named = continent()
+    hours = pixels / rate / 3600
+    say(f"{named}, at the job's rate {hours:,.0f} hours of this")
     say(f"  machine, or {hours / 168:,.0f} such machines for a week")
 
 

@@ -177,11 +177,12 @@ def plan(
         sides = (before["block"][0], before["block"][1], before["block"][2])
         shards = shards or before.get("shards")
         dates = [n for n in before["dates"] if n < shape[0]] + dates
+    weights = weights_of(made.maker)
     named = {"token": tokenize(method)} if not isinstance(method, str) else options
     told = {
         "method": name_of(method),
         "options": {key: value for key, value in named.items() if key != "weights"},
-        "weights": weights_of(made.maker),
+        "weights": weights,
         "version": __version__,
         "shape": list(shape),
         "block": list(sides),
@@ -192,7 +193,7 @@ def plan(
     }
     inner = inner_chunks(sides, shape, _band_chunk(raw, cube), shards)
     told |= {"shards": list(inner)} if inner else {}
-    known = (src, dst, method, options, told["weights"], shape, sides, halo, tuple(dates), told)
+    known = (src, dst, method, options, weights, shape, sides, halo, tuple(dates), told)
     return Job(*known, shards=inner, access=dict(access or {})), head, made
 
 

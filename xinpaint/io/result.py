@@ -177,8 +177,8 @@ class Seasons:
         return found
 
     def _of(self, part: xr.Dataset, origin: tuple[int, int] = (0, 0)) -> xr.Dataset:
-        windows = {"window": self.window, "step": self.step}
-        return seasons.seasonality(part, self.maker, self.rule, **windows, origin=origin)
+        given = (part, self.maker, self.rule)
+        return seasons.seasonality(*given, window=self.window, step=self.step, origin=origin)
 
 
 def _seasons(
