@@ -17,7 +17,7 @@ from xinpaint.cube import schema
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import JobError, WeightsError
 from xinpaint.io import source
-from xinpaint.io.result import Result, check_shards, result
+from xinpaint.io.result import Result, result
 from xinpaint.io.shards import Inner, inner_chunks, sharded
 from xinpaint.methods.base import Filler
 from xinpaint.version import __version__
@@ -163,8 +163,7 @@ def plan(
     options = {key: _plain(key, value) for key, value in options.items()}
     if not isinstance(method, str) and options:
         raise JobError(f"options {sorted(options)} belong to a method's name, not to a filler")
-    check_shards(method, shards)
-    made = result(method, options)
+    made = result(method, options, shards=shards)
     raw = source.open_source(src, access)
     source.check_finished(src, raw)
     head = source.header(raw)

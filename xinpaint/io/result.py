@@ -18,6 +18,7 @@ from xinpaint.cube.calendar import suited
 from xinpaint.cube.inpaint import inpaint
 from xinpaint.cube.piece import Piece, fill_pieces, reach, read_pieces
 from xinpaint.errors import DataError, JobError, MethodError
+from xinpaint.io.shards import Inner
 from xinpaint.io.weights import classifier
 from xinpaint.io.weights import filler as ready
 from xinpaint.methods.base import Classifier, Filler
@@ -69,17 +70,21 @@ class Result(Protocol):
         ...
 
 
-def result(method: str | Filler, options: Mapping[str, Any]) -> Result:
+def result(method: str | Filler, options: Mapping[str, Any], *, shards: Inner = None) -> Result:
     """The result that a method's name and options, or a filler, stand for.
 
     Raises
     ------
+    JobError
+        Where it is asked for in shards and has none.
     DeviceError, MethodError, WeightsError
         As the method says.
     """
-    if method == SEASONALITY:
-        return _seasons(**options)
-    return Bands(ready(method, **options) if isinstance(method, str) else method)
+    if method != SEASONALITY:
+        return Bands(ready(method, **options) if isinstance(method, str) else method)
+    if shards:
+        raise JobError(f"shards={shards}: {SEASONALITY} is written in chunks of a block, without")
+    return _seasons(**options)
 
 
 @dataclass(frozen=True)
@@ -205,9 +210,3 @@ def _needed(part: xr.Dataset, rule: Rule) -> list[Hashable]:
         return list(part.data_vars)
     said = {"observed", "read_failed", *(f"{band}_provenance" for band in bands)}
     return [n for n in part.data_vars if n in bands or n in said or is_quality(str(n))]
-
-
-def check_shards(method: str | Filler, asked: Any) -> None:
-    """Raise JobError where a result is asked for in shards that has none."""
-    if method == SEASONALITY and asked:
-        raise JobError(f"shards={asked}: {SEASONALITY} is written in chunks of a block, without")
