@@ -144,7 +144,8 @@ def executed(folder: Path, blocks: int) -> Mapping[str, float]:
     store.create(job, head, filler)
     ledger = ledgers.Ledger(job.dst)
     ledger.status[:] = ledgers.DONE
-    ledger.status.ravel()[:: SIDE**2 // blocks] = ledgers.PENDING
+    every = SIDE**2 // blocks
+    ledger.status.ravel()[: every * blocks : every] = ledgers.PENDING
     bar = Watched(blocks // 10)
     given: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}
     made: Any = distributed
