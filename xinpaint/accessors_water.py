@@ -224,7 +224,8 @@ class Water(Pictured):
         from xinpaint.io.weights import classifier
 
         ready = classifier(weights, device)
-        return seasons.seasonality(self._obj, ready, rule, **windows, observed=observed)
+        given = (self._obj, ready, rule)
+        return seasons.seasonality(*given, window=window, step=step, observed=observed)
 
     def area(self) -> xr.Dataset:
         """Area of each class in km² of what `seasonality` or `extent` gave, for each time.

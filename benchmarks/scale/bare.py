@@ -11,8 +11,13 @@ from typing import Any
 from benchmarks.scale import cubes
 
 
-def seconds(side: int, block: int, tiles: list[tuple[int, int]], threads: int) -> float:
-    """Seconds of the net for some tiles; nothing is read, composed or written."""
+def seconds(
+    side: int, block: int, tiles: list[tuple[int, int]], threads: int
+) -> tuple[float, float]:
+    """Seconds of the net for some tiles, by the wall's clock and of the processor.
+
+    Nothing is read, composed or written.
+    """
     import torch
 
     from xinpaint.io.weights import find
@@ -20,24 +25,30 @@ def seconds(side: int, block: int, tiles: list[tuple[int, int]], threads: int) -
 
     torch.set_num_threads(threads)
     net: Any = find().net("cpu")
-    taken = 0.0
+    taken, spent = 0.0, 0.0
     for number, (row, column) in enumerate([tiles[0], *tiles]):
         given = aligned(cubes.tile(side, block, row, column), [0], net.stride)
         tensors = [torch.from_numpy(part) for part in given]
-        begun = time.perf_counter()
+        begun = (time.perf_counter(), time.process_time())
         with torch.inference_mode():
             net(*tensors)
         if number:  # the first call sets things up
-            taken += time.perf_counter() - begun
-    return taken
+            taken += time.perf_counter() - begun[0]
+            spent += time.process_time() - begun[1]
+    return taken, spent
 
 
-def processes(side: int, block: int, count: int) -> float:
-    """Seconds that `count` processes need for all blocks, the slowest of them."""
-    places = [(row, column) for row in range(side // block) for column in range(side // block)]
+def processes(
+    side: int, block: int, places: list[tuple[int, int]], count: int
+) -> tuple[float, float]:
+    """What `count` processes need for some blocks (row, column).
+
+    Seconds of the slowest by the wall's clock, and of the processor in all.
+    """
     shares = [places[k::count] for k in range(count)]
     threads = max(1, len(os.sched_getaffinity(0)) // count)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=spawn) as pool:
         runs = [pool.submit(seconds, side, block, share, threads) for share in shares]
-        return max(run.result() for run in runs)
+        taken, spent = zip(*(run.result() for run in runs), strict=True)
+        return max(taken), sum(spent)

@@ -15,21 +15,20 @@ from xinpaint.core.task import Task
 HALO = 64
 
 
-def write(path: Path, side: int, block: int, *, dates: int = 1) -> int:
-    """Six bands of uint16 under 24 % stripes, in chunks of a block; bytes of a block with halo."""
+def write(path: Path, side: int, block: int, *, dates: int = 1, bands: int = 6) -> None:
+    """Bands of uint16 under 24 % stripes, in chunks of a block."""
     hole = scene.gap(side)
     values = np.where(hole, 0, scene.image(side, "uint16"))
     days = np.datetime64("2003-07-01", "ns") + 16 * np.arange(dates) * np.timedelta64(1, "D")
     ds = xr.Dataset(
         coords={"time": days, "y": -30.0 * np.arange(side), "x": 30.0 * np.arange(side)}
     )
-    for name, band in zip(scene.BANDS, values, strict=True):
+    for name, band in list(zip(scene.BANDS, values, strict=True))[:bands]:
         data = np.broadcast_to(band, (dates, side, side))
         ds[name] = (("time", "y", "x"), data, {"nodata": 0})
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Consolidated metadata")
         ds.chunk(time=1, y=block, x=block).to_zarr(path, zarr_format=3, consolidated=True)
-    return 2 * len(scene.BANDS) * (block + 2 * HALO) ** 2
 
 
 def tile(side: int, block: int, row: int, column: int) -> Task:

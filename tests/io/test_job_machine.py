@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ pytestmark = [
 #: Pixels, block (of dates: so that appended ones share blocks with old ones), most dates.
 SIDE, BLOCK, MOST = 90, (2, 72, 72), 5
 GOOD = {1, 2, 3}  # filled, copied, empty
+#: What was looked at, for those who read along.
+LOOKED: Counter[str] = Counter()
 
 
 @cache
@@ -77,6 +80,7 @@ class Machine(RuleBasedStateMachine):
         self.dst, self.flag = self.folder / "filled.zarr", self.folder / "flag"
         self.dates = 0
         self.damaged: set[str] = set()
+        LOOKED["stores"] += 1
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
@@ -191,9 +195,11 @@ class Machine(RuleBasedStateMachine):
         if not self.dates:
             return
         there, whole = chunks(self.dst), expected(self.dates)
+        LOOKED["states"] += 1
         for key in self._of_done():
             if key not in self.damaged:
                 assert there.get(key) == whole[key], key
+                LOOKED["chunks of blocks marked done"] += 1
 
     @invariant()
     def unfinished_is_said(self) -> None:
@@ -223,6 +229,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def play(examples: int, steps: int) -> None:
+    LOOKED.clear()
     try:
         run_state_machine_as_test(
             Machine,
@@ -239,6 +246,7 @@ def play(examples: int, steps: int) -> None:
         shutil.rmtree(room(), ignore_errors=True)
         for cached in (room, cube, expected):
             cached.cache_clear()
+        print(f"{examples} examples of at most {steps} steps: {dict(LOOKED)}")
 
 
 def test_anything_in_any_order() -> None:

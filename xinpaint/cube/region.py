@@ -215,6 +215,8 @@ def _task(plan: Plan, block: Block, tile: Tile, lost: NDArray[np.bool_] | None) 
 
 def _in_reach(plan: Plan, context: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels that context surrounds; for a method that looks along time, all seen on a date."""
+    if context.shape[1] > 1 and (context == context[:, :1]).all():  # as gaps of a scene mostly are
+        return np.broadcast_to(_in_reach(plan, context[:, :1]), context.shape)
     reach = None if plan.reach is None else max(plan.reach - WHISKER, 0)
     near = masks.surrounded(context, plan.reach)
     near |= _shaved(context, masks.between(context, reach))

@@ -33,6 +33,7 @@ def seasonality(
     window: int = 3,
     step: int = 1,
     observed: Mask = None,
+    origin: tuple[int, int] = (0, 0),
 ) -> xr.Dataset:
     """Permanent, seasonal or no water over the year, as some months of it tell a net.
 
@@ -54,6 +55,8 @@ def seasonality(
         Months from one window to the next.
     observed : bool DataArray or Dataset, optional
         As in `xinpaint.cube.water.index`.
+    origin : (int, int)
+        ``(y, x)`` of the first pixel in the whole cube, where `obj` is a part of one in memory.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def seasonality(
     counted = stack([sum(seen[o + 1 : o + window], seen[o]) for o in offsets])
     dated = np.isin(np.arange(len(images)) + months[0], months)
     shown = [_shown(dated, offset, window) for offset in offsets]
-    raw = stack(_classify(images, classifier, shown), axis=1)
+    raw = stack(_classify(images, classifier, shown, origin), axis=1)
     probability = stack([each(_known, plane, counted, dtype=np.float32) for plane in raw])
     classes = each(_likeliest, *raw, counted, dtype=np.uint8)
     how = {
@@ -148,12 +151,15 @@ def _likeliest(*planes: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _classify(
-    images: Sequence[Any], classifier: Classifier, windows: Sequence[NDArray[np.int64]]
+    images: Sequence[Any],
+    classifier: Classifier,
+    windows: Sequence[NDArray[np.int64]],
+    origin: tuple[int, int],
 ) -> list[Any]:
     """Probabilities ``[class y x]`` of each window of months, lazily where an image is lazy."""
     if all(isinstance(image, np.ndarray) for image in images):
         whole = np.stack(images)
-        return [classifier.classify(_task(whole[months], (0, 0))) for months in windows]
+        return [classifier.classify(_task(whole[months], origin)) for months in windows]
     import dask.array as da
 
     volume = stack(images).rechunk({1: -1})

@@ -12,6 +12,7 @@ from xinpaint.io.job import Place, check_reach, run, told
 from xinpaint.io.jobspec import Job, plan
 from xinpaint.io.ledger import Ledger, differences
 from xinpaint.io.report import Report
+from xinpaint.io.result import SEASONALITY
 from xinpaint.io.source import located
 from xinpaint.io.store import check_place, grow
 from xinpaint.io.target import target
@@ -73,14 +74,18 @@ def append(
     with told_if_full(place), place.locked() as held:
         ledger = Ledger(place, held)
         call, before = ledger.attrs["call"], ledger.attrs["job"]
+        if call["method"] == SEASONALITY:
+            raise JobError(
+                f"{dst} holds windows of months, to which new dates may belong: give a new store"
+            )
         if call["method"] is None and method is None:
             raise JobError(f"{dst} was made by a filler of your own: give it again as method=")
         asked, options = (method, {}) if method is not None else (call["method"], call["options"])
         where = (given, place.name, asked, options)
-        job, head, filler = plan(*where, before=before, access=access)
+        job, head, result = plan(*where, before=before, access=access)
         _check_longer(job, before)
         if job.dates[-1] != before["dates"][-1] or ledger.attrs.get("growing"):
-            grow(job, head, filler, ledger)
+            grow(job, head, result, ledger)
         return run(job, ledger, (client, workers), retry_failed=retry_failed, progress=progress)
 
 

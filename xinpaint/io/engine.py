@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from xinpaint.errors import JobError
 from xinpaint.io.jobspec import Job
+from xinpaint.io.result import SEASONALITY
 from xinpaint.io.weights import NEURAL
 from xinpaint.io.work import Index, Outcome, fill_block, read_block, run_block, write_block
 
@@ -44,7 +45,8 @@ def engine(client: Any, workers: int | None, job: Job, blocks: int) -> Engine:
         Where `workers` is no number of processes.
     """
     if client is not None:
-        takes_device = job.method in NEURAL or hasattr(job.method, "device")
+        nets = {*NEURAL, SEASONALITY}
+        takes_device = job.method in nets or hasattr(job.method, "device")
         return Devices(client) if takes_device and gpus(client) else Cluster(client)
     if workers is None:
         return Threads(min(cpus(), max(blocks, 1)))

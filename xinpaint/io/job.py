@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from xinpaint.cube.piece import fill_pieces
 from xinpaint.errors import JobError
 from xinpaint.io import source, work
 from xinpaint.io.drive import Driver, told_if_full
@@ -20,6 +19,7 @@ from xinpaint.io.engine import cpus, engine
 from xinpaint.io.jobspec import Asked, Job, plan
 from xinpaint.io.ledger import FAILED, GROWN, WORDS, Ledger, differences
 from xinpaint.io.report import Report
+from xinpaint.io.result import SEASONALITY
 from xinpaint.io.store import check_place, create
 from xinpaint.io.target import target
 from xinpaint.methods.base import Filler
@@ -54,7 +54,8 @@ def fill(
         Folder or URL of an object store to write, Zarr v3; or ``icechunk://PATH``, or a repository.
         New, or begun by the same call.
     method : str or Filler
-        A method's name, or a filler of your own (picklable).
+        A method's name, or a filler of your own (picklable); or ``"seasonality"``, which writes
+        the classes of water that ``ds.water.seasonality()`` gives instead of filled bands.
     client : distributed.Client, optional
         A dask cluster whose workers see `src` and `dst` under the same names.
     workers : int, optional
@@ -68,7 +69,8 @@ def fill(
     dry_run : bool
         Write nothing; time three blocks and say what to expect.
     **options
-        The method's own, such as ``weights`` or ``device``; ``progress=False`` for no bar;
+        The method's own, such as ``weights`` or ``device`` (of ``"seasonality"`` also ``window``,
+        ``step``, ``scale`` and ``offset``); ``progress=False`` for no bar;
         ``shards=True`` for one file (shard) a block, or the pixels of the chunks in it: a side,
         (y, x) or (dates, y, x); ``storage_options=``, what fsspec needs to open URLs, which is
         written nowhere.
@@ -97,15 +99,15 @@ def fill(
     there = Ledger(place).attrs["job"] if place.ours() else None
     grown = there if there is not None and len(there["dates"]) > 1 and block is None else None
     extra = {"before": grown, "shards": shards, "access": access}
-    job, head, filler = plan(given, place.name, method, options, block, **extra)
+    job, head, result = plan(given, place.name, method, options, block, **extra)
     if dry_run:
         return _estimate(job, head, workers)
     if place.whole and not place.ours():
         with told_if_full(place):
-            create(job, head, filler, place)
+            create(job, head, result, place)
     with told_if_full(place), place.locked() as held:
         if not place.ours():
-            create(job, head, filler, place)
+            create(job, head, result, place)
         ledger = Ledger(place, held)
         check_same(job, ledger)
         return run(job, ledger, (client, workers), retry_failed=retry_failed, progress=progress)
@@ -124,7 +126,7 @@ def check_same(job: Job, ledger: Ledger) -> None:
     """Raise JobError where the store was begun with anything else than this job."""
     there = ledger.attrs["job"]
     found = differences(job, there)
-    grew = "dates" in found and job.dates[-1] >= there["dates"][-1]
+    grew = "dates" in found and job.dates[-1] >= there["dates"][-1] and job.method != SEASONALITY
     if ledger.attrs.get("growing") or grew:
         raise JobError(
             f"{job.dst} was filled when the source had {there['dates']} dates, it has "
@@ -200,7 +202,7 @@ def _estimate(job: Job, head: xr.Dataset, workers: int | None) -> Report:
     for number, place in enumerate([min(places), *places]):
         tile = job.tile((place[0], place[1], place[2]))
         begun = time.monotonic()
-        made = fill_pieces(work.read_here(opened, tile), opened.filler)
+        made = opened.result.make(work.read_here(opened, tile))
         if number:  # the first loads the net
             seconds += (time.monotonic() - begun) / len(places)
             written += sum(variable.nbytes for variable in made.values())
@@ -210,7 +212,8 @@ def _estimate(job: Job, head: xr.Dataset, workers: int | None) -> Report:
     per_pixel = sum(head.variables[name].dtype.itemsize for name in bands)
     blocks = int(np.prod(job.counts))
     # a net keeps all processors busy with one block, other methods one of them
-    at_once = 1 if hasattr(opened.filler, "device") else min(workers or cpus(), blocks)
+    alone = hasattr(opened.result.maker, "device")
+    at_once = 1 if alone else min(workers or cpus(), blocks)
     expected = {
         "bytes": written * float(np.prod(job.shape)) / area,
         "memory": per_pixel * around + 2 * written / len(places),

@@ -14,13 +14,11 @@ from dask.base import tokenize
 
 from xinpaint.core.tiling import Halo, Tile, tile_at, widened
 from xinpaint.cube import schema
-from xinpaint.cube.calendar import suited
 from xinpaint.cube.masking import Dims
-from xinpaint.cube.piece import reach
 from xinpaint.errors import JobError, WeightsError
 from xinpaint.io import source
+from xinpaint.io.result import Result, result
 from xinpaint.io.shards import Inner, inner_chunks, sharded
-from xinpaint.io.weights import filler as ready
 from xinpaint.methods.base import Filler
 from xinpaint.version import __version__
 
@@ -104,28 +102,26 @@ class Job:
                 made.append(widened(part, size, self.halo))
         return made
 
-    def filler(self, cube: schema.Cube) -> Filler:
-        """The method, made in this process and suited to the whole cube.
+    def result(self, cube: schema.Cube) -> Result:
+        """What the method makes, ready in this process and suited to the whole cube.
 
         Raises
         ------
         WeightsError
             Where the weights here are not those of the job.
         """
-        made = self.method
-        if isinstance(made, str):
-            made = ready(made, **self.options)
-        if weights_of(made) != self.weights:
+        made = result(self.method, self.options)
+        if (found := weights_of(made.maker)) != self.weights:
             raise WeightsError(
-                f"the weights of {self.method!r} here have sha256 {weights_of(made)[:12]}…, the "
-                f"job's {self.weights[:12]}…; give every worker the same file"
+                f"the weights of {self.method!r} here have sha256 {found[:12]}…, the job's "
+                f"{self.weights[:12]}…; give every worker the same file"
             )
-        return suited(cube, made, warn=False)  # `plan` did
+        return made.suited(cube, warn=False)  # `plan` did
 
 
-def weights_of(filler: Filler) -> str:
-    """The sha256 of a filler's weights; empty where it has none."""
-    return str((getattr(filler, "attrs", None) or {}).get("xinpaint_weights_sha256", ""))
+def weights_of(maker: Any) -> str:
+    """The sha256 of the weights of a filler or classifier; empty where it has none."""
+    return str((getattr(maker, "attrs", None) or {}).get("xinpaint_weights_sha256", ""))
 
 
 def name_of(method: str | Filler) -> str:
@@ -143,7 +139,7 @@ def plan(
     before: Mapping[str, Any] | None = None,
     shards: Inner = None,
     access: Mapping[str, Any] | None = None,
-) -> tuple[Job, xr.Dataset, Filler]:
+) -> tuple[Job, xr.Dataset, Result]:
     """Describe a job; reads the source's metadata and coordinates only.
 
     Parameters
@@ -157,8 +153,8 @@ def plan(
 
     Returns
     -------
-    Job, Dataset, Filler
-        The job, the source's header, the method suited to it.
+    Job, Dataset, Result
+        The job, the source's header, what the method makes of it.
 
     Raises
     ------
@@ -167,24 +163,25 @@ def plan(
     options = {key: _plain(key, value) for key, value in options.items()}
     if not isinstance(method, str) and options:
         raise JobError(f"options {sorted(options)} belong to a method's name, not to a filler")
-    filler = ready(method, **options) if isinstance(method, str) else method
+    made = result(method, options, shards=shards)
     raw = source.open_source(src, access)
+    source.check_finished(src, raw)
     head = source.header(raw)
     cube = schema.read(head)
-    schema.check_new(cube)
-    filler = suited(cube, filler)
-    halo = reach(filler)
+    made = made.suited(cube)
+    halo = made.halo
     shape = _shape(head, cube)
     sides, dates = _block(shape, halo, _band_chunk(raw, cube), block), [shape[0]]
     if before is not None:
         sides = (before["block"][0], before["block"][1], before["block"][2])
         shards = shards or before.get("shards")
         dates = [n for n in before["dates"] if n < shape[0]] + dates
+    weights = weights_of(made.maker)
     named = {"token": tokenize(method)} if not isinstance(method, str) else options
     told = {
         "method": name_of(method),
         "options": {key: value for key, value in named.items() if key != "weights"},
-        "weights": weights_of(filler),
+        "weights": weights,
         "version": __version__,
         "shape": list(shape),
         "block": list(sides),
@@ -195,8 +192,8 @@ def plan(
     }
     inner = inner_chunks(sides, shape, _band_chunk(raw, cube), shards)
     told |= {"shards": list(inner)} if inner else {}
-    known = (src, dst, method, options, weights_of(filler), shape, sides, halo, tuple(dates), told)
-    return Job(*known, shards=inner, access=dict(access or {})), head, filler
+    known = (src, dst, method, options, weights, shape, sides, halo, tuple(dates), told)
+    return Job(*known, shards=inner, access=dict(access or {})), head, made
 
 
 def chunks_of(job: Job, raw: xr.Dataset, dims: Dims, name: Hashable) -> dict[str, tuple[int, ...]]:

@@ -82,6 +82,15 @@ def open_source(
     return opened
 
 
+def check_finished(src: str, raw: xr.Dataset) -> None:
+    """Raise DataError where the source is itself what a fill job has not finished."""
+    status = raw.variables.get("fill_status")
+    if status is not None and status.attrs.get("complete") is False:
+        raise DataError(
+            f"{clean(src)} is the output of a fill job that is unfinished: run that again first"
+        )
+
+
 def header(raw: xr.Dataset) -> xr.Dataset:
     """The same cube with stand-ins of one chunk for what may be large; costs nothing to fill."""
     made = raw.copy()

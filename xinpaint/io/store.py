@@ -15,13 +15,12 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from xinpaint.cube import schema
-from xinpaint.cube.inpaint import inpaint
 from xinpaint.errors import JobError
 from xinpaint.io import source
 from xinpaint.io.jobspec import Job, chunks_of, name_of
 from xinpaint.io.ledger import WORDS, Ledger, plain, signed
+from xinpaint.io.result import Result
 from xinpaint.io.target import STATUS, Target, target
-from xinpaint.methods.base import Filler
 
 
 def check_place(src: str, dst: Target) -> None:
@@ -44,7 +43,7 @@ def check_place(src: str, dst: Target) -> None:
         )
 
 
-def create(job: Job, head: xr.Dataset, filler: Filler, place: Target | None = None) -> None:
+def create(job: Job, head: xr.Dataset, result: Result, place: Target | None = None) -> None:
     """Lay out the store elsewhere, then put it in its place: what is there is whole.
 
     Parameters
@@ -52,7 +51,7 @@ def create(job: Job, head: xr.Dataset, filler: Filler, place: Target | None = No
     job : Job
     head : Dataset
         The source's header.
-    filler : Filler
+    result : Result
     place : Target, optional
         The job's output, where it is not just a path.
 
@@ -62,11 +61,11 @@ def create(job: Job, head: xr.Dataset, filler: Filler, place: Target | None = No
         Where nothing can be written there.
     """
     place = place or target(job.dst, job.access)
-    with _laid_out(job, head, filler, place) as made:
+    with _laid_out(job, head, result, place) as made:
         place.put(made)
 
 
-def grow(job: Job, head: xr.Dataset, filler: Filler, ledger: Ledger) -> None:
+def grow(job: Job, head: xr.Dataset, result: Result, ledger: Ledger) -> None:
     """Make a store ready for a cube that has more dates; killed anywhere, it can be done again.
 
     Chunks of whole blocks stay as they are. The intention is written first and the new job last,
@@ -74,7 +73,7 @@ def grow(job: Job, head: xr.Dataset, filler: Filler, ledger: Ledger) -> None:
 
     Parameters
     ----------
-    job, head, filler
+    job, head, result
         Of the longer cube.
     ledger : Ledger
         Of the store, under its lock.
@@ -83,7 +82,7 @@ def grow(job: Job, head: xr.Dataset, filler: Filler, ledger: Ledger) -> None:
     ledger.begin_growth(job)
     place = ledger.target
     group: Any = zarr.open_group(place.zarr(write=True), mode="r+", use_consolidated=False)
-    with _laid_out(job, head, filler, place) as made:
+    with _laid_out(job, head, result, place) as made:
         for name, array in group.arrays():
             dims = array.metadata.dimension_names or ()
             if name == STATUS or time not in dims:
@@ -96,18 +95,18 @@ def grow(job: Job, head: xr.Dataset, filler: Filler, ledger: Ledger) -> None:
     ledger.end_growth(job)
 
 
-def mend(job: Job, head: xr.Dataset, filler: Filler, names: Sequence[str], place: Target) -> None:
+def mend(job: Job, head: xr.Dataset, result: Result, names: Sequence[str], place: Target) -> None:
     """Write small variables, such as coordinates, again as they were laid out."""
-    with _laid_out(job, head, filler, place) as made:
+    with _laid_out(job, head, result, place) as made:
         for name in names:
             place.replace(made, name)
 
 
 @contextmanager
-def _laid_out(job: Job, head: xr.Dataset, filler: Filler, place: Target) -> Iterator[Path]:
+def _laid_out(job: Job, head: xr.Dataset, result: Result, place: Target) -> Iterator[Path]:
     """Lay out an empty store of the job in a folder, for as long as it is needed."""
     part = place.room()
-    template = _template(job, head, inpaint(head, filler, name=name_of(job.method)))
+    template = _template(job, head, result)
     known = job.method if isinstance(job.method, str) else None
     call = {"src": job.src, "method": known, "options": dict(job.options)}
     try:
@@ -122,8 +121,9 @@ def _laid_out(job: Job, head: xr.Dataset, filler: Filler, place: Target) -> Iter
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _template(job: Job, head: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
+def _template(job: Job, head: xr.Dataset, result: Result) -> xr.Dataset:
     """The accessor's own result, ready to be written without its pixels."""
+    filled = result.layout(head, name_of(job.method))
     raw = source.open_source(job.src, job.access)
     cube = schema.read(head)
     large = set(source.gridded(filled, cube))
@@ -134,11 +134,15 @@ def _template(job: Job, head: xr.Dataset, filled: xr.Dataset) -> xr.Dataset:
             small = xr.Variable(variable.dims, raw.variables[name].values, variable.attrs)
             is_coord = name in raw.coords
             made = made.assign_coords({name: small}) if is_coord else made.assign({name: small})
-        band = name if name in raw.variables else _band(name, bands)
         encoding = source.packing(variable)
-        if name in large:
+        if name in large and result.same_dates:
+            band = name if name in raw.variables else _band(name, bands)
             dims = bands[band].dims if band in bands else cube.groups[0].dims
             encoding |= chunks_of(job, raw, dims, band)
+        elif name in large:
+            sides = dict(zip(job.told["dims"], job.block, strict=True)) | {job.told["dims"][0]: 0}
+            sizes = zip(variable.dims, variable.shape, strict=True)
+            encoding["chunks"] = tuple(min(sides.get(str(d)) or n, n) for d, n in sizes)
         encoding["compressors"] = (ZstdCodec(level=3), Crc32cCodec())
         made.variables[name].encoding = encoding
     blocks = xr.Variable(

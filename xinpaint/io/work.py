@@ -18,7 +18,6 @@ from xinpaint.core.task import FILLED, NOT_FILLED, OBSERVED
 from xinpaint.core.tiling import Tile
 from xinpaint.cube import schema
 from xinpaint.cube.masking import Dims
-from xinpaint.cube.piece import Piece, fill_pieces, read_pieces
 from xinpaint.errors import DataError
 from xinpaint.io import source
 from xinpaint.io.chunks import damage, dims_of, erase
@@ -26,8 +25,8 @@ from xinpaint.io.commits import forked
 from xinpaint.io.jobspec import Job
 from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED
 from xinpaint.io.objects import unsaid
+from xinpaint.io.result import Result
 from xinpaint.io.target import target
-from xinpaint.methods.base import Filler
 
 Index = tuple[int, int, int]
 
@@ -55,12 +54,12 @@ class Read:
     """What a block needs, part by part, and which part of the cube will be written."""
 
     tile: Tile
-    parts: Sequence[Sequence[Piece]]
+    parts: Sequence[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Filled:
-    """A block's bands, filled and not yet written, and what the method noted."""
+    """A block's variables, made and not yet written, and what the method noted."""
 
     tile: Tile
     variables: Mapping[Hashable, xr.Variable]
@@ -74,7 +73,7 @@ class Opened:
     raw: xr.Dataset
     large: xr.Dataset
     cube: schema.Cube
-    filler: Filler
+    result: Result
     dims: Dims
     store: Any
 
@@ -119,7 +118,7 @@ def fill_block(job: Job, read: Read | Outcome) -> Filled | Outcome:
     try:
         opened = opened_here(job)
         with noted() as heard:
-            made = [fill_pieces(pieces, opened.filler) for pieces in read.parts]
+            made = [opened.result.make(part) for part in read.parts]
         return Filled(read.tile, _joined(made, opened.dims.time), tuple(heard))
     except Exception as error:
         return _failed(error, job)
@@ -136,7 +135,8 @@ def write_block(job: Job, index: Index, filled: Filled | Outcome) -> Outcome:
             opened = replace(opened, store=_blockwise(fork.store, opened.dims))
         anew = filled.tile.core == whole.core
         write(opened, filled.tile, filled.variables, anew=anew)
-        outcome = replace(_judge(filled), fork=fork)
+        found = opened.result.counts(filled.variables)
+        outcome = Outcome(_status(found), int(found[FILLED]), notes=filled.notes, fork=fork)
         if not anew and outcome.status != DONE:  # the kept dates count too
             return replace(outcome, status=_status(_stored(opened, whole)))
         return outcome
@@ -170,7 +170,7 @@ def _open(job: Job, store: bool) -> Opened:
     if store and not job.fork:
         group = _blockwise(target(job.dst, job.access).zarr(write=True), dims)
     large = raw.reset_coords()[source.gridded(raw, cube)]
-    return Opened(raw, large, cube, job.filler(cube), dims, group)
+    return Opened(raw, large, cube, job.result(cube), dims, group)
 
 
 def _blockwise(store: Any, dims: Dims) -> dict[str, Any]:
@@ -182,11 +182,11 @@ def _blockwise(store: Any, dims: Dims) -> dict[str, Any]:
     return {name: a.with_config({"write_empty_chunks": True}) for name, a in blockwise.items()}
 
 
-def read_here(opened: Opened, tile: Tile) -> list[Piece]:
+def read_here(opened: Opened, tile: Tile) -> Any:
     """What a tile needs, read from the source."""
     spots = _spots(opened.dims, tile.read)
     part = opened.raw.isel(spots, missing_dims="ignore").chunk()
-    return read_pieces(part, opened.filler, days=opened.days, tile=tile)
+    return opened.result.read(part, opened.days, tile)
 
 
 def _joined(
@@ -206,7 +206,7 @@ def _joined(
 
 
 def write(opened: Opened, tile: Tile, made: Mapping[Hashable, xr.Variable], *, anew: bool) -> None:
-    """Write whole chunks: the filled bands, and what passes through.
+    """Write whole chunks: what was made, and what passes through.
 
     Anew: nothing that is there is kept, so that a damaged shard is not read.
     """
@@ -218,11 +218,14 @@ def write(opened: Opened, tile: Tile, made: Mapping[Hashable, xr.Variable], *, a
                 by_name = {str(dim): part for dim, part in spots.items()}
                 sizes = zip(names, array.shape, strict=True)
                 erase(array, [by_name.get(dim, slice(0, size)) for dim, size in sizes])
+    if not opened.result.same_dates:
+        spots.pop(opened.dims.time, None)
     for name, variable in made.items():
         _put(opened, name, variable, spots)
     for name in opened.large.data_vars:
         dims = opened.large[name].dims
-        if name in made or (opened.dims.time not in dims and tile.core[0][0] > 0):
+        passes = str(name) in opened.store and name not in made
+        if not passes or (opened.dims.time not in dims and tile.core[0][0] > 0):
             continue
         part = opened.raw.variables[name].isel(spots, missing_dims="ignore")
         try:
@@ -258,14 +261,6 @@ def _stored(opened: Opened, tile: Tile) -> NDArray[np.int64]:
         values = np.asarray(opened.store[f"{layer.name}_provenance"][region])
         found += np.bincount(values.ravel(), minlength=256)
     return found
-
-
-def _judge(filled: Filled) -> Outcome:
-    found = np.zeros(256, np.int64)
-    for name, variable in filled.variables.items():
-        if str(name).endswith("_provenance"):
-            found += np.bincount(variable.values.ravel(), minlength=256)
-    return Outcome(_status(found), int(found[FILLED]), notes=filled.notes)
 
 
 def _status(found: NDArray[np.int64]) -> int:
