@@ -64,7 +64,7 @@ class Task:
             raise SchemaError(
                 f"found {self.values.shape[0]} dates and {len(self.days)} days; wanted a day a date"
             )
-        if np.any(self.context & self.target):
+        if self.target.any() and np.any(self.context & self.target):
             both = int(np.sum(self.context & self.target))
             raise SchemaError(
                 f"{both} values are context and target at once; take them out of one of the two"

@@ -211,7 +211,8 @@ def _task(images: NDArray[np.float32], origin: tuple[int, int]) -> Task:
     """A task of months ``[t b y x]`` with NaN where unseen."""
     seen = np.broadcast_to(np.isfinite(images).all(1, keepdims=True), images.shape)
     values = np.where(seen, images, np.float32(0))
-    return Task(values, seen, np.zeros_like(seen), np.arange(len(images), dtype=float), origin)
+    nothing = np.broadcast_to(np.False_, images.shape)  # no pixel is a target: all are answered
+    return Task(values, seen, nothing, np.arange(len(images), dtype=float), origin)
 
 
 def _with_probability(made: xr.Dataset, data: Any) -> xr.Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +31,13 @@ def aligned(
     top, left = (place % stride for place in task.origin)
     below, right = (-(n + p) % stride for n, p in ((height, top), (width, left)))
     edges = ((0, 0), (0, 0), (top, below), (left, right))
-    picked = list(dates)
+    whole = list(dates) == list(range(task.shape[0]))
+    picked: Any = slice(None) if whole else list(dates)  # a list of dates copies them
     context = task.context[picked]
     values = np.where(context, task.values[picked], np.float32(0))
-    return np.pad(values, edges), np.pad(context, edges).astype(np.float32)
+    if top or left or below or right:
+        values, context = np.pad(values, edges), np.pad(context, edges)
+    return values, context.astype(np.float32)
 
 
 def inside(task: Task, stride: int) -> tuple[slice, slice]:

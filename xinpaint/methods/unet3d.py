@@ -87,7 +87,7 @@ class UNet3DClassifier:
                 part = Task(
                     task.values[read],
                     task.context[read],
-                    np.zeros_like(task.target[read]),
+                    task.target[read],
                     task.days,
                     (origin[0], origin[1]),
                 )
