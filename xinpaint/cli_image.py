@@ -65,7 +65,28 @@ def fill_image(args: argparse.Namespace, options: dict[str, str]) -> int:
             return 0
         made = geotiff.write(filled, list(image.data_vars), args.src, args.dst)
     print("wrote", ", ".join(map(str, made)))
+    print(_counted(made))
     return 0
+
+
+def _counted(made: list[Path]) -> str:
+    """How many values were filled and how many are still missing, and where that can be seen."""
+    import numpy as np
+    import rasterio
+
+    from xinpaint.core.task import FILLED, OBSERVED
+
+    path = next((path for path in made if path.stem.endswith("_provenance")), None)
+    if path is None:
+        return "nothing was missing"
+    counts = np.zeros(256, np.int64)
+    with rasterio.open(path) as image:
+        for band in image.indexes:
+            for _, window in image.block_windows(band):
+                counts += np.bincount(image.read(band, window=window).ravel(), minlength=256)
+    left = int(counts.sum() - counts[OBSERVED] - counts[FILLED])
+    said = f"{counts[FILLED]:,} values filled, {left:,} still missing"
+    return f"{said}: {path} says why (0 outside of what was seen, 3 not filled)" if left else said
 
 
 def _check(args: argparse.Namespace) -> None:

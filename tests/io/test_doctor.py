@@ -1,5 +1,6 @@
 """``xinpaint doctor``: it finds what is broken, says how to mend it, and exits accordingly."""
 
+import re
 import shutil
 from importlib import metadata
 
@@ -36,7 +37,7 @@ def test_what_is_missing_and_the_command_that_adds_it(monkeypatch, capsys):
     assert main(["doctor", "--no-fill"]) == 1
     said = capsys.readouterr().out
     assert "pip install 'xinpaint[stac]'" in said
-    assert "pip install 'scipy>=1.11'" in said
+    assert re.search(r"pip install 'scipy>=\d+\.\d+'", said)
     assert "0.1, wanted >=2024.8" in said
     assert "to mend: dask, scipy" in said
 

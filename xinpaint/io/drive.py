@@ -22,7 +22,7 @@ from xinpaint.io.target import Target
 from xinpaint.io.work import Index, Outcome
 
 #: The status is written after so many blocks or seconds, whichever comes first.
-FLUSH_BLOCKS, FLUSH_SECONDS = 1000, 30.0
+FLUSH_BLOCKS, FLUSH_SECONDS = 1000, 5.0
 #: How often a block is tried.
 TRIES = 2
 
@@ -66,7 +66,7 @@ class Driver:
         self._again: list[Index] = []
         self._suspects: list[Index] = []
         self._alone: Counter[Index] = Counter()
-        self._unsaved, self._saved = 0, time.monotonic()
+        self._unsaved, self._saved, self._took = 0, time.monotonic(), 0.0
 
     def run(self) -> None:
         """Run to the end; whatever happens, what is done is written down.
@@ -167,6 +167,9 @@ class Driver:
 
     def _save_if_due(self) -> None:
         waited = time.monotonic() - self._saved
-        if self._unsaved >= FLUSH_BLOCKS or (self._unsaved and waited >= FLUSH_SECONDS):
+        due = min(max(FLUSH_SECONDS, 20 * self._took), 30.0)  # where saving is slow, more seldom
+        if self._unsaved >= FLUSH_BLOCKS or (self._unsaved and waited >= due):
+            begun = time.monotonic()
             self.ledger.flush()
             self._unsaved, self._saved = 0, time.monotonic()
+            self._took = self._saved - begun

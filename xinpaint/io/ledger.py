@@ -42,7 +42,9 @@ class Ledger:
     def __init__(self, dst: Any, held: Held = lambda: None) -> None:
         self.target, self._held = target(dst), held
         if not self.target.ours():
-            raise JobError(f"{self.target.name} is no output of a fill job: it has no {STATUS!r}")
+            raise JobError(
+                f"{self.target.name} is no output of a fill job: it has no {STATUS!r}; check the path"
+            )
         array = self._array()
         try:
             self.status: NDArray[np.uint8] = np.asarray(array[...])
