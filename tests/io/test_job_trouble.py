@@ -96,7 +96,8 @@ def to_redo(dst: Path) -> int:
     if not dst.exists():
         return 0
     status = Ledger(dst).status
-    there = {tuple(map(int, key.split("/")[-3:])) for key in chunks(dst) if key.count("/") == 4}
+    written = [k for k in chunks(dst) if k.count("/") == 4 and not k.endswith(".partial")]
+    there = {tuple(map(int, key.split("/")[-3:])) for key in written}
     return sum(int(status[index]) == PENDING for index in there)
 
 

@@ -43,7 +43,8 @@ class Ledger:
         self.target, self._held = target(dst), held
         if not self.target.ours():
             raise JobError(
-                f"{self.target.name} is no output of a fill job: it has no {STATUS!r}; check the path"
+                f"{self.target.name} is no output of a fill job: it has no {STATUS!r}; check the "
+                "path"
             )
         array = self._array()
         try:
