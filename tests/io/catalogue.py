@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -111,6 +112,16 @@ def item(name: str, day: str, base: str, *, collection: str = "landsat-c2-l2") -
     }
 
 
+class Quiet(ThreadingHTTPServer):
+    """Says nothing of a client that hangs up, as GDAL does once it has what it wanted."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Server:
     """Files over HTTP with ranges; the first part of a path may ask for trouble.
 
@@ -142,8 +153,7 @@ class Server:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 outer.answer(self)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = Quiet(("127.0.0.1", 0), Handler)
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
         self.url = f"http://{self.host}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from xinpaint.core.task import Packing
 from xinpaint.errors import SchemaError
 
 _NODATA_KEYS = ("_FillValue", "nodata", "missing_value", "fill_value")
+_EMPTY = ("_FillValue", "missing_value")
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def packing_of(array: xr.DataArray) -> Packing | None:
     dtype = np.dtype(told.get("dtype", array.dtype))
     if array.dtype.kind != "f" or dtype.kind not in "iu":
         return None
-    empty = next((told[key] for key in ("_FillValue", "missing_value") if key in told), None)
+    empty = next((told[key] for key in _EMPTY if told.get(key) is not None), None)
     factor, offset = told.get("scale_factor", 1.0), told.get("add_offset", 0.0)
     nodata = None if empty is None else float(np.asarray(empty).reshape(-1)[0])
     return Packing(dtype.str, float(factor), float(offset), nodata)
@@ -180,23 +181,71 @@ def nodata_of(array: xr.DataArray) -> float | None:
     Nor does an encoding's ``fill_value``: Zarr 3 gives every array one, 0 where nobody chose.
     What an integer type cannot hold, such as -9999 in uint16, says nothing.
     """
+    if _scaling_of(array) is not None:
+        return None  # it says which stored number is missing: see `unscaled_nodata`
     places = [array.attrs] if array.dtype.kind == "f" else [array.attrs, array.encoding]
-    for place in places:
-        for key in _NODATA_KEYS if place is array.attrs else _NODATA_KEYS[:-1]:
-            value = place.get(key)
-            if value is None:
-                continue
-            try:
-                number = float(np.asarray(value).reshape(-1)[0])
-            except (TypeError, ValueError, IndexError) as error:
-                raise SchemaError(
-                    f"{array.name!r} says {key}={value!r}; wanted one number: set "
-                    f"ds[{str(array.name)!r}].attrs[{key!r}], or remove it there and in .encoding"
-                ) from error
-            if np.isnan(number) or not _holds(array.dtype, number):
-                continue
+    for number in (number for place in places for number in _told(array, place)):
+        if not np.isnan(number) and _holds(array.dtype, number):
             return number
     return None
+
+
+def unscaled_nodata(dataset: xr.Dataset) -> xr.Dataset:
+    """Make NaN of nodata that was scaled like a value, as xarray makes of ``_FillValue``.
+
+    Decoding moves ``scale_factor`` and ``add_offset`` into the encoding and leaves ``nodata`` among
+    the attributes: it says -9999 while its pixels became -0.9999. Where the encoding has no
+    ``_FillValue`` it gets this number, so that writing packs NaN as it was.
+    """
+    changed = {}
+    for name, array in dataset.data_vars.items():
+        packing = _scaling_of(array)
+        if packing is None:
+            continue
+        dtype = np.dtype(packing.dtype)
+        told = [number for number in _told(array, array.attrs) if _holds(dtype, number)]
+        if told:
+            seen = array.variable.where(~_was(array.variable, packing, told[0]))
+            seen.attrs, seen.encoding = dict(array.attrs), dict(array.encoding)
+            if packing.nodata is None:
+                seen.encoding["_FillValue"] = dtype.type(told[0])
+            changed[name] = seen
+    return dataset.assign(changed) if changed else dataset
+
+
+def _was(values: xr.Variable, packing: Packing, number: float) -> xr.Variable:
+    """Where values were this integer before they were scaled, to float32's rounding, or still are.
+
+    They can still be it, where no integer decodes to it: floats with an encoding set by hand.
+    """
+    stored = (values.astype(np.float64) - packing.offset) / packing.factor
+    step = max(0.25, 4 * float(np.finfo(np.float32).eps) * abs(number))
+    scaled = abs(stored - number) <= step
+    whole = (number - packing.offset) / packing.factor
+    is_value = _holds(np.dtype(packing.dtype), float(np.rint(whole)))
+    return scaled if is_value else scaled | (values == number)
+
+
+def _scaling_of(array: xr.DataArray) -> Packing | None:
+    """How floats were scaled when they were decoded; None where they were not."""
+    packing = packing_of(array)
+    scaled = packing is not None and (packing.factor, packing.offset) != (1.0, 0.0)
+    return packing if scaled else None
+
+
+def _told(array: xr.DataArray, place: Mapping[Hashable, Any]) -> Iterator[float]:
+    """Every number that attrs or an encoding give for missing."""
+    for key in _NODATA_KEYS if place is array.attrs else _NODATA_KEYS[:-1]:
+        value = place.get(key)
+        if value is None:
+            continue
+        try:
+            yield float(np.asarray(value).reshape(-1)[0])
+        except (TypeError, ValueError, IndexError) as error:
+            raise SchemaError(
+                f"{array.name!r} says {key}={value!r}; wanted one number: set "
+                f"ds[{str(array.name)!r}].attrs[{key!r}], or remove it there and in .encoding"
+            ) from error
 
 
 def nothing_missing(array: xr.DataArray) -> str:

@@ -126,9 +126,9 @@ def check_new(cube: Cube) -> None:
 
 
 def as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    """The Dataset itself, or an array as the only variable of one."""
+    """The Dataset, or an array as the only variable of one; no band holds scaled nodata."""
     if isinstance(obj, xr.Dataset):
-        return obj
+        return masking.unscaled_nodata(obj)
     if not isinstance(obj, xr.DataArray):
         raise SchemaError(
             f"found {type(obj).__name__}; wanted an xarray Dataset (one variable a band) or "
@@ -137,7 +137,7 @@ def as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
     name = "data" if obj.name is None else obj.name
     if name in obj.coords:
         raise SchemaError(f"the array is called {name!r} like one of its coords: .rename('band')")
-    return obj.to_dataset(name=name)
+    return masking.unscaled_nodata(obj.to_dataset(name=name))
 
 
 def find_axes(dataset: xr.Dataset) -> dict[str, Hashable]:

@@ -240,7 +240,8 @@ def _put(
     opened: Opened, name: Hashable, variable: xr.Variable, spots: Mapping[Hashable, slice]
 ) -> None:
     """Pack values as xarray would, and write them where they belong."""
-    packing = source.packing(opened.raw.variables[name]) if name in opened.raw.variables else {}
+    known = opened.cube.dataset.variables
+    packing = source.packing(known[name]) if name in known else {}
     plain = xr.Variable(variable.dims, variable.values, encoding=packing)
     packed = xr.conventions.encode_cf_variable(plain, name=name)
     region = tuple(spots.get(dim, slice(None)) for dim in variable.dims)
