@@ -84,18 +84,27 @@ def _planes(
     masks = iter(arrays[len(nodata) :])
     planes = []
     for value, missing, has, (factor, offset) in zip(arrays, nodata, masked, scales, strict=False):
-        seen = observed(value, next(masks) if has else None, missing)
-        plane = np.full(value.shape, np.nan, np.float32)
-        plane[seen] = value[seen]
-        if (factor, offset) != (1.0, 0.0):
-            plane = plane * np.float32(factor) + np.float32(offset)
-        if strict and seen.any() and np.abs(plane[seen]).mean() > BRIGHTEST:
+        unseen = ~observed(value, next(masks) if has else None, missing)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is unseen can be anything
+            plane = value.astype(np.float32)
+            plane *= np.float32(factor)
+            plane += np.float32(offset)
+        np.copyto(plane, np.float32(np.nan), where=unseen)
+        if strict and _brightness(plane, unseen) > BRIGHTEST:
             raise SchemaError(
-                f"{strict} needs reflectance of 0 to 1, but a band is {plane[seen].mean():.4g} on "
+                f"{strict} needs reflectance of 0 to 1, but a band is "
+                f"{plane[~unseen].mean():.4g} on "
                 "average: pass scale= and offset= (1e-4 and 0 for reflectance x 10,000)"
             )
         planes.append(plane)
     return planes
+
+
+def _brightness(plane: NDArray[np.float32], unseen: NDArray[np.bool_]) -> float:
+    """Mean size of what is seen, 0 where nothing is."""
+    size = np.abs(plane)
+    np.copyto(size, np.float32(0), where=unseen)
+    return float(size.sum()) / max(unseen.size - int(unseen.sum()), 1)
 
 
 def classified(index: Any, threshold: float | str, span: Span) -> Any:

@@ -108,7 +108,8 @@ def _composites(values: Any, months: NDArray[np.int64]) -> list[Any]:
         if len(which) == 0:
             made.append(full_like(values[0], np.nan))
         elif isinstance(values, np.ndarray):
-            made.append(_median(values[which]))
+            found = values[which] if len(which) > 1 else values[which[0]][None]  # not a copy
+            made.append(_median(found))
         else:
             part = values[which].rechunk({0: -1, 1: -1})
             meta = np.empty((0, 0, 0), np.float32)
@@ -124,9 +125,9 @@ def _shown(dated: NDArray[np.bool_], offset: int, window: int) -> NDArray[np.int
 
 def _median(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Median of the dates ``[t b y x]`` that saw a pixel in every band."""
-    values = np.where(np.isfinite(values).all(1, keepdims=True), values, np.float32(np.nan))
     if len(values) == 1:
-        return np.asarray(values[0])
+        return values[0]
+    values = np.where(np.isfinite(values).all(1, keepdims=True), values, np.float32(np.nan))
     order = np.sort(values, axis=0)  # NaN comes last
     dates = np.isfinite(order).sum(0, keepdims=True)
     middle = [
@@ -158,8 +159,8 @@ def _classify(
 ) -> list[Any]:
     """Probabilities ``[class y x]`` of each window of months, lazily where an image is lazy."""
     if all(isinstance(image, np.ndarray) for image in images):
-        whole = np.stack(images)
-        return [classifier.classify(_task(whole[months], origin)) for months in windows]
+        shown = (np.stack([images[month] for month in months]) for months in windows)
+        return [classifier.classify(_task(window, origin)) for window in shown]
     import dask.array as da
 
     volume = stack(images).rechunk({1: -1})
@@ -210,9 +211,8 @@ def _block(
 def _task(images: NDArray[np.float32], origin: tuple[int, int]) -> Task:
     """A task of months ``[t b y x]`` with NaN where unseen."""
     seen = np.broadcast_to(np.isfinite(images).all(1, keepdims=True), images.shape)
-    values = np.where(seen, images, np.float32(0))
     nothing = np.broadcast_to(np.False_, images.shape)  # no pixel is a target: all are answered
-    return Task(values, seen, nothing, np.arange(len(images), dtype=float), origin)
+    return Task(images, seen, nothing, np.arange(len(images), dtype=float), origin)
 
 
 def _with_probability(made: xr.Dataset, data: Any) -> xr.Dataset:
