@@ -126,7 +126,7 @@ def _shown(dated: NDArray[np.bool_], offset: int, window: int) -> NDArray[np.int
 def _median(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Median of the dates ``[t b y x]`` that saw a pixel in every band."""
     if len(values) == 1:
-        return values[0]
+        return np.asarray(values[0])
     values = np.where(np.isfinite(values).all(1, keepdims=True), values, np.float32(np.nan))
     order = np.sort(values, axis=0)  # NaN comes last
     dates = np.isfinite(order).sum(0, keepdims=True)
