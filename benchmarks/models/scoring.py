@@ -112,6 +112,7 @@ def _code() -> str:
     """Whatever decides a net's score, beside its weights and the case."""
     home = Path(xinpaint.__file__).parent
     files = [*sorted((home / "nets").glob("*.py")), home / "core" / "metrics.py"]
+    files += [home / "core" / "intervals.py"]
     files += [home / "core" / "noise.py", home / "methods" / "neural.py", Path(__file__)]
     files += [Path(scoring.__file__)]
     return _hash(*files)

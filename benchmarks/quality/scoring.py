@@ -163,7 +163,8 @@ def key(case: Case, method: str, code: str = "") -> str:
 def _code() -> str:
     """Whatever decides a rival's score, beside the case."""
     home = Path(xinpaint.__file__).parent
-    names = [*(f"methods/{name}.py" for name in (*METHODS, "planes")), "core/metrics.py"]
+    names = [f"methods/{name}.py" for name in (*METHODS, "planes")]
+    names += ["core/metrics.py", "core/intervals.py"]
     told = hashlib.sha256(Path(__file__).read_bytes())
     for name in names:
         told.update((home / name).read_bytes())

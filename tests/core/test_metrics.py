@@ -4,6 +4,8 @@ from scipy import integrate, stats
 from skimage.metrics import structural_similarity
 
 from xinpaint.core import metrics
+from xinpaint.core.intervals import DEGREES, SCALE, half_width
+from xinpaint.errors import MethodError
 
 rng = np.random.default_rng(0)
 
@@ -31,9 +33,9 @@ def test_crps_is_the_integral():
     truth, mean, std = 0.3, 0.1, 0.25
 
     def inner(x):
-        return (stats.norm.cdf(x, mean, std) - (x >= truth)) ** 2
+        return (stats.t.cdf(x, DEGREES, mean, SCALE * std) - (x >= truth)) ** 2
 
-    want = integrate.quad(inner, -5, truth)[0] + integrate.quad(inner, truth, 5)[0]
+    want = integrate.quad(inner, -99, truth)[0] + integrate.quad(inner, truth, 99)[0]
     one = np.ones(1, bool)
     got = metrics.crps(np.array([truth]), np.array([mean]), np.array([std]), one)
     assert got == pytest.approx(want, rel=1e-5)
@@ -41,12 +43,24 @@ def test_crps_is_the_integral():
     assert exact == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("level", [0.5, 0.9])
-def test_coverage_of_an_honest_gaussian(level):
-    truth = rng.normal(size=20000)
+@pytest.mark.parametrize("level", [0.25, 0.5, 0.9, 0.99])
+def test_coverage_of_errors_as_they_are_meant(level):
+    truth = SCALE * rng.standard_t(DEGREES, size=20000)
     everywhere = np.ones(truth.shape, bool)
     got = metrics.coverage(truth, np.zeros(20000), np.ones(20000), everywhere, level)
     assert got == pytest.approx(level, abs=0.01)
+
+
+def test_nine_tenths_lie_where_a_gaussian_has_them():
+    assert half_width(0.9) == pytest.approx(stats.norm.ppf(0.95))
+    assert half_width(0.5) < stats.norm.ppf(0.75)
+    assert half_width(0.95) > stats.norm.ppf(0.975)
+
+
+@pytest.mark.parametrize("level", [0, 1, -0.1, 90, "0.9", True, np.nan])
+def test_a_level_that_is_no_share_is_refused(level):
+    with pytest.raises(MethodError, match="between 0 and 1"):
+        half_width(level)
 
 
 def test_stretch_is_robust_and_never_empty():
