@@ -147,6 +147,38 @@ class Inpaint(Neural, ThroughTime, Pictured):
 
         return gaps(self._obj, observed=observed)
 
+    def interval(self, level: float = 0.9) -> xr.Dataset:
+        """Ends of the interval that should hold a share of the truth, of a filled cube.
+
+        A std is scaled so that the band ± 1.645 std holds 90 %. Fills err with longer tails than a
+        Gaussian does: other intervals are those of Student's t with four degrees of freedom.
+
+        Parameters
+        ----------
+        level : float
+            The share, between 0 and 1.
+
+        Returns
+        -------
+        Dataset
+            ``<band>_lower`` and ``<band>_upper``, float, in the band's unit: the band itself where
+            it was observed, NaN where nothing is known.
+
+        Raises
+        ------
+        SchemaError
+            Where no band has a standard deviation.
+        MethodError
+            Where `level` is not between 0 and 1.
+
+        Examples
+        --------
+        >>> half = filled.inpaint.interval(0.5)  # doctest: +SKIP
+        """
+        from xinpaint.cube.interval import interval
+
+        return interval(self._obj, level)
+
     def score(
         self,
         methods: str | Sequence[str] | Mapping[str, Filler],
