@@ -117,8 +117,8 @@ mask of each kind and on all of the validation scene."""
 
 _WINS = "Of the nets trained alike, in how many OOD cases (scene, gaps) each is the best:"
 
-_CALIBRATION = """Share of hidden pixels inside the central 50 / 90 / 95 % interval (of Student's t with
-four degrees of freedom, see `xinpaint.core.intervals`); the width of the 90 % interval is in units
+_CALIBRATION = """Share of hidden pixels inside the central 50 / 90 / 95 % interval (of Student's t
+with four degrees of freedom, see `xinpaint.core.intervals`); the width of the 90 % one is in units
 of the stretched range (narrower is better, if the coverage is right).
 
 ![Reliability](images/models-reliability.png)"""
