@@ -139,6 +139,8 @@ def test_a_number_of_samples_that_makes_no_sense(samples: float) -> None:
         make(1, 40, 48).inpaint.convnp(samples=samples)  # type: ignore[arg-type]
 
 
-def test_a_net_without_latents_has_no_samples() -> None:
-    with pytest.raises(WeightsError, match="draws no samples"):
-        make(1, 40, 48).inpaint.convnp(model="convcnp", samples=2)
+def test_the_default_draws_samples_too() -> None:
+    ds = make(2, 40, 48)
+    made = ds.inpaint.convnp(samples=2, context="space")
+    assert made.red.dims == ("sample", "time", "y", "x")
+    assert made.red.dtype == ds.red.dtype

@@ -17,6 +17,7 @@ from benchmarks.models.scoring import LEVELS, OOD, VALIDATION, Row
 from benchmarks.quality import scenes
 from benchmarks.speed import scene
 from tests.nets.small import write
+from xinpaint.core.intervals import DEGREES, SCALE
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
 from xinpaint.errors import DataError
@@ -84,7 +85,8 @@ def test_the_page_and_what_is_beside_it(
         "default over unet, OOD",
         "convcnp, same budget, over partialconv",
         "ConvLNP's",
-        "draws of ConvLNP",
+        "draws of convlnp",
+        "draws of convnp",
         "cloud-like blobs: better",
         "convnp: coverage",
     ):
@@ -157,7 +159,7 @@ def test_calibration_of_a_filler_that_knows_its_error() -> None:
         halo = Halo()
 
         def fill(self, task: Task) -> Fill:
-            error = rng.normal(0, 20, values.shape).astype(np.float32)
+            error = (20 * SCALE * rng.standard_t(DEGREES, values.shape)).astype(np.float32)
             return Fill((values + error)[None], np.full(task.shape, 20, np.float32))
 
     row = scoring.score(case, "honest", Honest(), OOD)

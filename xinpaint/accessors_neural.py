@@ -39,7 +39,7 @@ class Neural:
         ----------
         model : {"convnp", "convcnp", "convlnp", "ongrid"}, optional
             Which neural process: "convnp" looks at other dates too, "convcnp" is its part of space
-            alone, "convlnp" has latents and draws samples, "ongrid" is the ConvCNP as published.
+            alone, "convlnp" has latents, "ongrid" is the ConvCNP as published.
             Where not given, the weights decide; without these "convnp".
         context : {"auto", "space", "time"}
             Whether other dates help: "auto" uses them where the cube has a time axis and the net
@@ -50,9 +50,9 @@ class Neural:
             None of them farther away than this.
         samples : int, optional
             So many draws that hang together in space, instead of a mean and a standard deviation:
-            every band gets a first dimension ``sample``. Needs a net with latents.
+            every band gets a first dimension ``sample``.
         seed : int
-            Of the draws. The same seed gives the same draws, whatever the chunks.
+            Of draws and latents. The same seed gives the same ones, whatever the chunks.
         weights : str or path, optional
             A name of shipped weights, or the path of a ``.safetensors`` file. The default weights
             of the model where not given.
@@ -71,7 +71,7 @@ class Neural:
         --------
         >>> ds = xr.open_zarr("cube.zarr", decode_coords="all")  # doctest: +SKIP
         >>> ds.inpaint.convnp().to_zarr("filled.zarr")  # doctest: +SKIP
-        >>> ds.inpaint.convnp(model="convlnp", samples=8).red.std("sample")  # doctest: +SKIP
+        >>> ds.inpaint.convnp(samples=8).red.mean(("y", "x")).std("sample")  # doctest: +SKIP
         """
         options = {
             "model": model,
@@ -157,11 +157,10 @@ def _drawn(
     observed: Mask,
     where: Mask,
 ) -> xr.Dataset:
-    """Each draw is a filler; `xinpaint.cube.draws.draws` lays them side by side."""
     from xinpaint.cube.draws import draws
     from xinpaint.io.weights import filler
     from xinpaint.methods.others import check_whole
 
     check_whole("convnp", "samples", samples, least=1)
-    each = [filler("convnp", draw=number, **options) for number in range(samples)]
-    return draws(obj, each, name="convnp", observed=observed, where=where)
+    made, given = filler("convnp", **options), {"observed": observed, "where": where}
+    return draws(obj, made, samples, name="convnp", seed=options["seed"], **given)

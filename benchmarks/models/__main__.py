@@ -35,7 +35,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     ask.add_argument("--weights", type=Path, help="default weights other than the shipped ones")
     ask.add_argument("--masks", type=int, default=3, help="masks of each kind a scene")
-    ask.add_argument("--samples", action="store_true", help="also look into draws of a ConvLNP")
+    ask.add_argument("--samples", action="store_true", help="also look into draws")
     ask.add_argument(
         "--validation", action="store_true", help="validation scene, not OOD; writes no page"
     )
@@ -120,10 +120,10 @@ def log_runs(path: Path, found: page.Found, date: str, fresh: set[str]) -> str:
 
 
 def draws(drawn: list[Case], runs: Sequence[Run]) -> list[Agreement]:
-    """How draws of the first ConvLNP hang together, on the first mask of some kinds of gap."""
-    latent = [one for one in runs if one.method == "convlnp" and one.first]
+    """How draws of the default and a ConvLNP hang together, on the first mask of some gaps."""
+    asked = [one for one in runs if one.method in (OWN, "convlnp") and one.first]
     some = [case for case in drawn if case.kind in coherence.WHERE and case.seed == 0]
-    return coherence.agreements(some, latent[0]) if latent else []
+    return [told for one in asked for told in coherence.agreements(some, one)]
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -41,8 +41,8 @@ def claims(rows: Sequence[Row], runs: Sequence[Run], found: Sequence[Agreement])
         made += [_over(main, own, rival) for own in (OWN, "convcnp") if {own, rival} <= {*names}]
     if {"convlnp", "convcnp"} <= {*names}:
         made.append(_latent(main))
-    if found:
-        made += [_coherent(found, of) for of in (VALUES, DEVIATIONS)]
+    for method in dict.fromkeys(a.method for a in found):
+        made += [_coherent(found, method, of) for of in (VALUES, DEVIATIONS)]
     made += [
         _covered(pick(main, method=m))
         for m in methods_in(main)
@@ -120,9 +120,9 @@ def _latent(rows: Sequence[Row]) -> Claim:
     return Claim("ConvLNP's mean as good as ConvCNP within noise", met, "; ".join(told))
 
 
-def _coherent(found: Sequence[Agreement], of: str) -> Claim:
-    told = ratio(found, of)
-    text = f"draws of ConvLNP: autocorrelation of {of} in gaps within {SHARE:.0%} of the truth's"
+def _coherent(found: Sequence[Agreement], method: str, of: str) -> Claim:
+    told = ratio(found, method, of)
+    text = f"draws of {method}: autocorrelation of {of} in gaps within {SHARE:.0%} of the truth's"
     return Claim(text, abs(told - 1) <= SHARE, f"{told:.2f} times the truth's")
 
 

@@ -1,4 +1,4 @@
-"""Do draws of a ConvLNP hang together as the truth does: spatial autocorrelation inside gaps."""
+"""Do draws hang together as the truth does: spatial autocorrelation inside gaps."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.models.runs import Run
 from benchmarks.quality.scenes import Case
 from benchmarks.quality.scoring import answer
+from xinpaint.core.coherent import draw
 
 #: Pixels between two values that are compared.
 LAGS = (1, 2, 3, 4, 6, 8)
@@ -28,6 +29,7 @@ class Agreement:
     The mean has no deviations: there `mean` is empty.
     """
 
+    method: str
     scene: str
     mask: str
     of: str
@@ -62,17 +64,18 @@ def agreements(cases: Iterable[Case], run: Run, count: int = COUNT) -> list[Agre
     for case in cases:
         hidden = case.task.target[0]
         told = answer(case, run.filler())
-        drawn = [answer(case, run.filler(draw=k)).mean for k in range(count)]
-        names = (case.scene.name, case.kind)
+        assert told.std is not None
+        drawn = [draw(told.mean, told.std, (0, k, 0)) for k in range(count)]
+        names = (run.method, case.scene.name, case.kind)
         for of, centre in ((VALUES, np.zeros_like(told.mean)), (DEVIATIONS, told.mean)):
-            each = [_profile(draw - centre, hidden) for draw in drawn]
+            each = [_profile(one - centre, hidden) for one in drawn]
             draws = tuple(fmean(values) for values in zip(*each, strict=True))
             mean = _profile(told.mean, hidden) if of == VALUES else ()
             found.append(Agreement(*names, of, _profile(told.truth - centre, hidden), draws, mean))
     return found
 
 
-def ratio(found: Iterable[Agreement], of: str) -> float:
+def ratio(found: Iterable[Agreement], method: str, of: str) -> float:
     """Autocorrelation of draws over that of the truth, both meaned over lags, scenes and gaps."""
-    some = [a for a in found if a.of == of]
+    some = [a for a in found if (a.method, a.of) == (method, of)]
     return fmean(v for a in some for v in a.draws) / fmean(v for a in some for v in a.truth)

@@ -131,8 +131,9 @@ _ABLATION = """The same net trained on one term of the loss or on both, on the c
 scored under."""
 
 _DRAWS = f"""Correlation of hidden values some pixels apart, for the first mask of
-{" and ".join(WHERE)} gaps of each OOD scene, {COUNT} draws each. The mean is that over draws, as
-`ds.inpaint.convnp(model="convlnp")` gives it."""
+{" and ".join(WHERE)} gaps of each OOD scene, {COUNT} draws each, as
+`ds.inpaint.convnp(samples=...)` gives them; what their errors have in common was measured on the
+validation scene."""
 
 _PICTURES = """![Every method on one window](images/models.png)
 

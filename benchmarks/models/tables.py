@@ -182,17 +182,18 @@ _TOLD = ("psnr", "ssim", "crps")
 
 def coherence(found: Sequence[Agreement]) -> str:
     """Autocorrelation at each lag: of the truth, of draws and of the mean; mean over scenes."""
-    lines = [["gaps", "of", "image", *(f"{lag} px" for lag in LAGS)], ["---"] * (3 + len(LAGS))]
+    head = ["method", "gaps", "of", "image", *(f"{lag} px" for lag in LAGS)]
+    lines = [head, ["---"] * len(head)]
     images: dict[str, Callable[[Agreement], tuple[float, ...]]] = {
         "truth": lambda a: a.truth,
         "draws": lambda a: a.draws,
         "mean": lambda a: a.mean,
     }
-    for mask, of in dict.fromkeys((a.mask, a.of) for a in found):
-        some = [a for a in found if (a.mask, a.of) == (mask, of)]
+    for place in dict.fromkeys((a.method, a.mask, a.of) for a in found):
+        some = [a for a in found if (a.method, a.mask, a.of) == place]
         for name, get in images.items():
             values = [get(a) for a in some]
             if all(values):
                 columns = [f"{fmean(v):.3f}" for v in zip(*values, strict=True)]
-                lines.append([mask, of, name, *columns])
+                lines.append([*place, name, *columns])
     return markdown(lines)

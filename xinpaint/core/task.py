@@ -122,7 +122,7 @@ class Packing:
         Writing would wrap them around: a reflectance of -0.3 came back as 1.5.
         """
         numbers = ((values.astype(np.float64) - self.offset) / self.factor).astype(np.float32)
-        held = _cast(numbers, np.dtype(self.dtype), self.nodata)
+        held = cast(numbers, np.dtype(self.dtype), self.nodata)
         moved = np.rint(numbers) != held
         nearest = held.astype(np.float64) * self.factor + self.offset
         return np.where(moved, nearest, values).astype(values.dtype)
@@ -169,7 +169,7 @@ def compose(
     filled = task.target & np.isfinite(fill.mean)
     missing = ~task.context & ~filled
     values = original.copy()
-    values[filled] = _cast(fill.mean[filled], original.dtype, nodata)
+    values[filled] = cast(fill.mean[filled], original.dtype, nodata)
     is_integer = np.issubdtype(original.dtype, np.integer)
     if not is_integer:
         values[task.target & ~filled] = np.nan
@@ -189,8 +189,26 @@ def compose(
     return Composed(values, std, provenance)
 
 
-def _cast(mean: NDArray[np.float32], dtype: np.dtype[Any], nodata: float | None) -> NDArray[Any]:
-    """Round and clip to an integer dtype, stepping off nodata towards the unrounded mean."""
+def cast(mean: NDArray[np.float32], dtype: np.dtype[Any], nodata: float | None) -> NDArray[Any]:
+    """Round and clip to an integer dtype, stepping off nodata towards the unrounded mean.
+
+    Parameters
+    ----------
+    mean : float32 ``[...]``
+    dtype : dtype
+        A float is only converted.
+    nodata : float or None
+        What an integer must not become.
+
+    Returns
+    -------
+    dtype ``[...]``
+
+    Examples
+    --------
+    >>> cast(np.array([-3.0, 0.2, 7.5], np.float32), np.dtype("uint8"), 0).tolist()
+    [1, 1, 8]
+    """
     if not np.issubdtype(dtype, np.integer):
         return mean.astype(dtype)
     info = np.iinfo(dtype)

@@ -32,8 +32,8 @@ MODELS = ("convnp", "convcnp", "convlnp", "ongrid")
 WATER = "unet3d-water"
 #: What the card of a net says that takes whatever bands there are.
 ANY_BANDS = "any number, any order, any unit"
-#: Nets that take other dates, that tell classes instead of filling, that can be drawn from.
-DATED, CLASSIFIERS, LATENT = {"convnp"}, {"unet3d"}, {"convlnp"}
+#: Nets that take other dates, that tell classes instead of filling.
+DATED, CLASSIFIERS = {"convnp"}, {"unet3d"}
 
 _LOCK = threading.Lock()
 
@@ -202,7 +202,7 @@ def filler(name: str, **options: Any) -> Filler:
         One of :data:`NEURAL` or of :data:`xinpaint.methods.table.METHODS`.
     **options
         The method's own; for neural methods ``weights``, ``device``, ``precision``, ``context``,
-        ``max_dates``, ``max_days``, ``seed`` and ``draw``, for ``"convnp"`` also ``model``.
+        ``max_dates``, ``max_days`` and ``seed``, for ``"convnp"`` also ``model``.
 
     Raises
     ------
@@ -219,8 +219,6 @@ def filler(name: str, **options: Any) -> Filler:
             model = options.pop("model", None) if name == "convnp" else name
             source = _source(name, model, options.pop("weights", None))
             options["context"] = _context(source, options.get("context", "auto"))
-            if options.get("draw") is not None and card(source.path)["net"] not in LATENT:
-                raise WeightsError(f"{source.path} draws no samples: use weights of a ConvLNP")
             return NeuralFiller(source, **options)
         return METHODS[name](**options)
     except TypeError as error:

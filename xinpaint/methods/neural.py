@@ -82,9 +82,7 @@ class NeuralFiller:
     max_days : float, optional
         None of them farther away than this.
     seed : int
-        Of the draws of a latent net.
-    draw : int, optional
-        Answer with this draw of a latent net, not with the moments over :data:`DRAWS` of them.
+        Of the latents of a net that has them.
     precision : {"exact", "bf16", "fp16"}
         "exact" is float32; the others let the net's convolutions compute in half as many bits,
         faster on most GPUs. What decides the unit of an answer stays exact.
@@ -103,7 +101,6 @@ class NeuralFiller:
     max_dates: int = 6
     max_days: float | None = None
     seed: int = 0
-    draw: int | None = None
     precision: str = "exact"
 
     def __post_init__(self) -> None:
@@ -122,8 +119,8 @@ class NeuralFiller:
 
     @property
     def has_std(self) -> bool:
-        """A single draw, or a net without a spread, says only what, not how sure."""
-        return self.draw is None and self.source.probabilistic
+        """Whether the net says how sure it is."""
+        return self.source.probabilistic
 
     @property
     def halo(self) -> Halo:
@@ -141,7 +138,7 @@ class NeuralFiller:
         return replace(self, context="space")
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        asked = (self.context, self.max_dates, self.max_days, self.seed, self.draw)
+        asked = (self.context, self.max_dates, self.max_days, self.seed)
         how = (self.device, self.precision)
         return (type(self).__name__, self.source.sha256, *how, *asked)
 
@@ -205,16 +202,13 @@ class NeuralFiller:
             given += [part.reshape(len(some), -1, *part.shape[1:]) for part in parts]
             given += [np.stack(away).astype(np.float32)]
         if hasattr(net, "samples"):
-            draws, (y, x) = range(DRAWS) if self.draw is None else [self.draw], given[0].shape[2:]
-            noise = [self._noise(net, task, some[0][0], k, (y, x)) for k in draws]
+            y, x = given[0].shape[2:]
+            noise = [self._noise(net, task, some[0][0], k, (y, x)) for k in range(DRAWS)]
             given.append(np.stack(noise)[:, None])
-        ask = net if self.draw is None else net.samples
         # only what the device does is done under its lock, so that threads prepare beside it
         with lock(device), torch.inference_mode(), computing(device, self.precision):
             asked = [torch.from_numpy(part).to(device) for part in given]
-            mean, std = (part.float().cpu().numpy() for part in ask(*asked))
-        if self.draw is not None:
-            mean, std = mean[0], std[0]
+            mean, std = (part.float().cpu().numpy() for part in net(*asked))
         rows, columns = inside(task, net.stride)
         return mean[:, :, rows, columns], std[:, :, rows, columns]
 
