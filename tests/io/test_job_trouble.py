@@ -102,12 +102,15 @@ def to_redo(dst: Path) -> int:
 
 
 def die_and_go_on(src: Path, dst: Path, whole: dict[str, bytes], kills: int) -> None:
-    rng = np.random.default_rng(kills)
+    rng, first = np.random.default_rng(kills), dst
+    start = time.perf_counter()
+    assert not kill_while_running(src, dst.with_name("unbroken.zarr"), 600, early=True)
+    longest = time.perf_counter() - start  # with the start of a process
     seen, killed, halfway, redone = 0, 0, 0, []
-    for number in range(2 * kills):
+    for number in range(4 * kills):
         if killed == kills:
             break
-        seconds = float(rng.uniform(0, 1.6))
+        seconds = float(rng.uniform(0, longest))
         killed += kill_while_running(src, dst, seconds, early=number % 5 == 0)
         now = check_after_kill(dst, whole)
         redone.append(to_redo(dst))
@@ -116,7 +119,7 @@ def die_and_go_on(src: Path, dst: Path, whole: dict[str, bytes], kills: int) -> 
         seen = now
         if dst.exists() and Ledger(dst).finished:  # begin anew, so that every kill counts
             assert chunks(dst) == whole
-            dst = dst.with_name(f"again-{dst.name}")
+            dst = first.with_name(f"filled-{number}.zarr")
             seen = 0
     print(
         f"{killed} drivers killed, {halfway} of them halfway; blocks marked done that are wrong: "
