@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from benchmarks.dates import report
 from benchmarks.dates.cases import Case, Series, hidden_gaps, lie, read_series, real_gaps
-from benchmarks.dates.scoring import score
+from benchmarks.dates.scoring import COUNTS, methods, score
 from xinpaint.core import masks
 from xinpaint.methods.regression import LocalRegression
 from xinpaint.methods.telea import Telea
@@ -27,6 +27,12 @@ def series() -> Series:
     seen = np.ones(values.shape, bool)
     days = np.array([0.0, 16.0, 32.0])
     return Series("made", values.astype(np.float32), seen, seen, days, ("a", "b", "c"))
+
+
+def test_every_method_can_be_made() -> None:
+    made = methods(None)
+    assert [f"convnp K={count}" for count in COUNTS] == list(made)[-len(COUNTS) :]
+    assert "nspi" in made
 
 
 def one_case(series: Series) -> Case:

@@ -64,7 +64,8 @@ def methods(weights: str | None, rivals: bool = True) -> dict[str, tuple[Filler,
     for name, (method, options, count) in (RIVALS if rivals else {}).items():
         found[name] = (filler(method, **options), count)
     for count in COUNTS:
-        found[f"convnp K={count}"] = (filler("convnp", weights=weights, max_dates=count), count)
+        options = {"max_dates": count} if count else {"context": "space"}
+        found[f"convnp K={count}"] = (filler("convnp", weights=weights, **options), count)
     return found
 
 
