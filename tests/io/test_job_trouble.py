@@ -69,9 +69,12 @@ def kill_while_running(src: Path, dst: Path, seconds: float, *, early: bool) -> 
             break
         time.sleep(0.005)
     driver.join(seconds)
-    killed = driver.is_alive()
     assert driver.pid is not None
-    os.kill(driver.pid, signal.SIGKILL) if killed else None
+    killed = driver.is_alive()
+    try:
+        os.kill(driver.pid, signal.SIGKILL) if killed else None
+    except ProcessLookupError:  # it ended by itself in between
+        killed = False
     driver.join()
     return killed
 
