@@ -180,7 +180,9 @@ def _say_nodata(image: xr.Dataset, args: argparse.Namespace) -> None:
 def _has_mask(image: xr.Dataset) -> bool:
     from xinpaint.core.qa import quality_rule
 
-    return "observed" in image or any(quality_rule(str(name)) is not None for name in image.data_vars)
+    return "observed" in image or any(
+        quality_rule(str(name)) is not None for name in image.data_vars
+    )
 
 
 def _progress() -> Any:

@@ -55,7 +55,7 @@ def warn(cube: Cube, made: Mapping[Hashable, Mapping[str, xr.Variable]]) -> None
 
 
 def says_missing(array: xr.DataArray) -> bool:
-    """Whether a number in the attrs or the encoding says what is missing; NaN alone says nothing."""
+    """Whether a number in the attrs or encoding says what is missing; NaN says nothing."""
     told = [array.encoding.get(key) for key in ("_FillValue", "missing_value")]
     return nodata_of(array) is not None or any(n is not None and not np.isnan(n) for n in told)
 
@@ -88,8 +88,8 @@ def least(values: Any) -> tuple[float, float] | None:
 def nothing_filled(name: str, lowest: float, share: float) -> str:
     """Say that a band has no gap but, as `least` found, perhaps pixels that stand for one."""
     return (
-        f"nothing of {name!r} is filled: it holds no NaN and says no nodata, but {share:.1%} of its "
-        f"pixels are exactly {lowest:g}"
+        f"nothing of {name!r} is filled: it holds no NaN and says no nodata, but {share:.1%} of "
+        f"its pixels are exactly {lowest:g}"
     )
 
 
