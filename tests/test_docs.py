@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rioxarray  # noqa: F401 - registers .rio
 
 import xinpaint
 from xinpaint import cli
