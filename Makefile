@@ -10,19 +10,19 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.t
 demo: .venv/.stamp
 	$(BIN)/python examples/demo.py
 
-test: .venv/.stamp
+test: .venv/.stamp-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
-slow: .venv/.stamp
+slow: .venv/.stamp-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -m slow
 
-check: .venv/.stamp
+check: .venv/.stamp-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/.stamp
+bench: .venv/.stamp-test
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.quality
 
@@ -34,9 +34,15 @@ docs: .venv/.stamp-docs
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "xinpaint needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(MAKE) --no-print-directory .venv/new
-	@echo "== set-up, done once: 1 of 2, PyTorch (the largest part, up to 1 GB; pip shows how far it is)"
+	@echo "== set-up, done once: PyTorch (the largest part, up to 1 GB; pip shows how far it is)"
 	$(PIP) torch
-	@echo "== set-up, done once: 2 of 2, xinpaint with everything that the tests need"
+	@echo "== set-up, done once: xinpaint and what it needs"
+	$(PIP) -e .
+	@touch $@
+	@echo "== xinpaint is installed in .venv"
+
+.venv/.stamp-test: .venv/.stamp
+	@echo "== set-up, done once: what the tests need beside it"
 	$(PIP) -e ".[stac,server,ee,netcdf,s3,icechunk,train,swipe,test]"
 	@touch $@
 	@echo "== set-up is done; the next command starts at once"
@@ -53,7 +59,7 @@ docs: .venv/.stamp-docs
 	  echo "On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; \
 	fi
 
-.venv/.stamp-docs: .venv/.stamp
+.venv/.stamp-docs: .venv/.stamp-test
 	@echo "== set-up, done once: what builds the documentation"
 	$(PIP) -e ".[docs]"
 	@touch $@

@@ -40,7 +40,7 @@ def main(folder: Path, size: int = 256, methods: tuple[str, ...] = METHODS) -> N
 
     results = {}
     for name in methods:
-        print(f"filling with {name}")
+        print(f"filling with {name}; the bar stands still while a block is filled", flush=True)
         filled = getattr(ds.inpaint, name)()
         path = fresh(folder / f"{name}.zarr")
         with ProgressBar(dt=0.5):

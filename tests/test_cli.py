@@ -117,7 +117,11 @@ def test_fill_again_status_and_verify(store, tmp_path, capsys):
     assert main(command) == 0
     assert main(command) == 0
     assert main(["status", str(dst)]) == 0
-    assert "1 blocks: 1 filled" in capsys.readouterr().out
+    assert "1 block: 1 filled" in capsys.readouterr().out
+    assert main([*command, "--method", "tela"]) == 2  # before it complains of the store
+    assert "Did you mean 'telea'?" in capsys.readouterr().err
+    assert main([*command, "--block", "1", "2", "3", "4"]) == 2
+    assert "found a block of (1, 2, 3, 4) pixels; wanted" in capsys.readouterr().err
     assert main([*command[:-3], "1", "64", "64"]) == 2
     assert "block: [2, 64, 64] there, [1, 64, 64] now" in capsys.readouterr().err
     chunk = dst / "red" / "c" / "0" / "1" / "1"
@@ -145,6 +149,6 @@ def test_append(tmp_path, capsys):
     assert main(["fill", longer, dst, "--method", "telea"]) == 2
     assert "use append (xinpaint append SRC DST)" in capsys.readouterr().err
     assert main(["append", longer, dst]) == 0
-    assert "1 blocks in" in capsys.readouterr().out
+    assert "1 block in" in capsys.readouterr().out
     assert xr.open_zarr(dst, chunks={}).sizes["time"] == 3
     assert main(["verify", dst, "--deep"]) == 0

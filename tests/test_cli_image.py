@@ -105,6 +105,87 @@ def test_nodata_of_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "says itself that nodata is 0: leave --nodata out" in capsys.readouterr().err
 
 
+def test_a_mask_says_what_was_observed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = scene(tmp_path / "scene.tif", nodata=None)
+    before[:, 30:34], before[:, :, :70] = 7, 5  # values like others where nothing was observed
+    seen = np.ones((SIDE, SIDE), bool)
+    seen[30:34] = seen[:, :70] = False
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(tmp_path / "scene.tif", "r+") as file,
+    ):
+        file.write(before)
+        file.write_mask(seen)
+    assert fill(tmp_path, "--method", "convnp", "--device", "cpu") == 0
+    assert f"the mask of {tmp_path / 'scene.tif'} says what" in capsys.readouterr().err
+    with (
+        rasterio.open(tmp_path / "out.tif") as new,
+        rasterio.open(tmp_path / "out_provenance.tif") as code,
+    ):
+        after, told, known = new.read(), code.read(), new.dataset_mask() > 0
+    np.testing.assert_array_equal(told == 1, np.broadcast_to(seen, told.shape))
+    assert (told[:, 30:34, 75] == 2).all() and (told[:, 5, 5] == 0).all()
+    np.testing.assert_array_equal(after[:, seen], before[:, seen])
+    np.testing.assert_array_equal(known, (told == 1).all(0) | (told == 2).all(0))
+    assert not known.all()
+    assert not list(tmp_path.glob("*.msk"))
+
+
+def test_an_alpha_band_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(1, 255, (4, SIDE, SIDE)).astype("uint8")
+    values[3] = 255
+    values[3, 30:34] = 0
+    told = {"driver": "GTiff", "height": SIDE, "width": SIDE, "count": 4, "dtype": "uint8"}
+    told |= {"photometric": "RGB", "alpha": "YES", "transform": from_origin(5e5, 2e6, 30, 30)}
+    with rasterio.open(tmp_path / "scene.tif", "w", **told) as file:
+        file.write(values)
+        file.descriptions = ("red", "green", "blue", "alpha")
+    assert fill(tmp_path) == 0
+    assert "band 4 of" in capsys.readouterr().err
+    with (
+        rasterio.open(tmp_path / "out.tif") as new,
+        rasterio.open(tmp_path / "out_provenance.tif") as code,
+    ):
+        assert new.descriptions == ("red", "green", "blue")
+        assert [kind.name for kind in new.colorinterp] == ["red", "green", "blue"]
+        seen = values[3] > 0
+        np.testing.assert_array_equal(code.read(), np.where(seen, [[[1]]] * 3, 2))
+        np.testing.assert_array_equal(new.read()[:, seen], values[:3, seen])
+
+
+def test_zeros_that_nothing_calls_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene(tmp_path / "scene.tif", nodata=None, dtype="float32")
+    assert fill(tmp_path) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == "0 values filled, 0 still missing"
+    assert said[2] == (
+        "nothing of 'red' is filled: it holds no NaN and says no nodata, but 5.0% of its pixels "
+        "are exactly 0; if these are gaps, say --nodata 0"
+    )
+    assert fill(tmp_path, "--nodata", "0", dst="again.tif") == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["640 values filled, 0 still missing"]
+
+
+def test_a_band_of_which_nothing_was_observed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene(tmp_path / "scene.tif")
+    with rasterio.open(tmp_path / "scene.tif", "r+") as file:
+        file.write(np.zeros((SIDE, SIDE), "uint16"), 2)
+    assert fill(tmp_path) == 0
+    assert "nothing of 'nir' was observed" in capsys.readouterr().out
+
+
+def test_a_wrong_method_is_told_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene(tmp_path / "scene.tif")
+    (tmp_path / "out.tif").touch()
+    assert fill(tmp_path, "--method", "tela") == 2
+    assert "Did you mean 'telea'?" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

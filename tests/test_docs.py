@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import shutil
@@ -11,8 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+import rioxarray  # noqa: F401 - registers .rio
 
 import xinpaint
+from xinpaint import cli
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -79,6 +83,44 @@ def test_a_page_opens_with_what_its_reader_can_do_after_it(path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_notebook_is_in_the_contents(path: Path) -> None:
     assert f"generated/{path.stem}\n" in (DOCS / "index.md").read_text()
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=lambda p: p.stem)
+def test_formulas_are_plain_text(path: Path) -> None:
+    """TeX between dollars is drawn by a script from the web, and on a code host by nobody."""
+    text = re.sub(r"```.*?```|`[^`]*`|\\\$", "", text_of(path), flags=re.S)
+    assert not re.search(r"\$[^$\n]+\$", text)
+
+
+def test_the_commands_are_listed() -> None:
+    """A page on a code host includes nothing: this table is all that its reader has."""
+    parser = cli._parser()
+    chosen = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    told = {action.dest: str(action.help) for action in chosen._choices_actions}
+    page = (DOCS / "cli.md").read_text()
+    assert set(told) == set(chosen.choices)
+    missing = [
+        row for row in (f"| `xinpaint {k}` | {v} |" for k, v in told.items()) if row not in page
+    ]
+    assert not missing, "put these rows into docs/cli.md"
+
+
+def test_an_image_and_back_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = xinpaint.tutorial.open_cube(dates=1, size=48).isel(time=0, drop=True)
+    small[["blue", "green", "red"]].rio.to_raster("scene.tif")
+    (code,) = [block for block in blocks("sources-files.md") if "to_raster" in block]
+    exec(code, {})
+    with rasterio.open("scene.tif") as old, rasterio.open("filled.tif") as new:
+        before, after = old.read([3, 2, 1]), new.read()
+        assert (new.crs, new.transform, new.nodata) == (old.crs, old.transform, old.nodata)
+    seen = before != 0
+    np.testing.assert_array_equal(after[seen], before[seen])
+    assert (after != 0).sum() > seen.sum()
+    with rasterio.open("filled_std.tif") as std:
+        assert std.count == 3 and (std.read()[before == 0] > 0).any()
 
 
 def test_the_readme_shows_the_results_that_were_measured() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import sys
 import warnings
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +55,11 @@ def fill_image(args: argparse.Namespace, options: dict[str, str]) -> int:
     from xinpaint.io.opening import open_path
     from xinpaint.io.weights import filler
 
+    method = filler(args.method, **options)
     _check(args)
-    method, image = filler(args.method, **options), open_path(args.src)
+    image = open_path(args.src)
     _say_nodata(image, args)
+    _say_beforehand(image, args)
     filled = inpaint(image, method, name=args.method)
     args.dst.parent.mkdir(parents=True, exist_ok=True)
     with _progress():
@@ -63,14 +67,42 @@ def fill_image(args: argparse.Namespace, options: dict[str, str]) -> int:
             _write_zarr(filled, args.dst)
             print(f"wrote {args.dst}")
             return 0
-        made = geotiff.write(filled, list(image.data_vars), args.src, args.dst)
+        made = geotiff.write(filled, _bands(image), args.src, args.dst)
     print("wrote", ", ".join(map(str, made)))
-    print(_counted(made))
+    for line in _counted(image, made):
+        print(line)
     return 0
 
 
-def _counted(made: list[Path]) -> str:
-    """How many values were filled and how many are still missing, and where that can be seen."""
+def _bands(image: xr.Dataset) -> list[Hashable]:
+    """What of an opened image are bands of its file: all but the mask."""
+    return [name for name, band in image.data_vars.items() if band.dtype != bool]
+
+
+def _say_beforehand(image: xr.Dataset, args: argparse.Namespace) -> None:
+    """Say what is going on before the bar moves, and what tells the gaps where it is no nodata."""
+    from xinpaint.io.geotiff import alpha_of
+    from xinpaint.io.opening import BLOCK
+
+    if alpha := alpha_of(args.src):
+        print(
+            f"band {alpha[0]} of {args.src} is alpha: it says what was observed, and is left out "
+            "of what is written",
+            file=sys.stderr,
+        )
+    elif "observed" in image:
+        print(f"the mask of {args.src} says what was observed", file=sys.stderr)
+    y, x = image.sizes["y"], image.sizes["x"]
+    count = math.ceil(y / BLOCK) * math.ceil(x / BLOCK)
+    print(
+        f"filling {x:,} x {y:,} pixels with {args.method}: the bar stands still until the first of "
+        f"{count:,} block{'s' * (count > 1)} is done",
+        file=sys.stderr,
+    )
+
+
+def _counted(image: xr.Dataset, made: list[Path]) -> list[str]:
+    """How many values were filled and how many are still missing, and what may be amiss."""
     import numpy as np
     import rasterio
 
@@ -78,15 +110,35 @@ def _counted(made: list[Path]) -> str:
 
     path = next((path for path in made if path.stem.endswith("_provenance")), None)
     if path is None:
-        return "nothing was missing"
-    counts = np.zeros(256, np.int64)
-    with rasterio.open(path) as image:
-        for band in image.indexes:
-            for _, window in image.block_windows(band):
-                counts += np.bincount(image.read(band, window=window).ravel(), minlength=256)
-    left = int(counts.sum() - counts[OBSERVED] - counts[FILLED])
-    said = f"{counts[FILLED]:,} values filled, {left:,} still missing"
-    return f"{said}: {path} says why (0 outside of what was seen, 3 not filled)" if left else said
+        return ["nothing was missing"]
+    total, amiss = np.zeros(256, np.int64), []
+    with rasterio.open(path) as codes:
+        for number, told in zip(codes.indexes, codes.descriptions, strict=True):
+            counts = np.zeros(256, np.int64)
+            for _, window in codes.block_windows(number):
+                counts += np.bincount(codes.read(number, window=window).ravel(), minlength=256)
+            total += counts
+            name = told.removesuffix("_provenance")
+            if not counts[OBSERVED]:
+                amiss.append(f"nothing of {name!r} was observed")
+            elif counts[OBSERVED] == counts.sum():
+                amiss += _perhaps_gaps(image, name)
+    left = int(total.sum() - total[OBSERVED] - total[FILLED])
+    said = f"{total[FILLED]:,} values filled, {left:,} still missing"
+    why = f": {path} says why (0 outside of what was seen, 3 not filled)" if left else ""
+    return [said + why, *amiss]
+
+
+def _perhaps_gaps(image: xr.Dataset, name: str) -> list[str]:
+    """A line where nothing of a band was missing, yet many of its pixels hold a value like 0."""
+    from xinpaint.cube import notices
+
+    if "observed" in image or notices.says_missing(image[name]):
+        return []
+    found = notices.least(image[name].data)
+    if found is None:
+        return []
+    return [f"{notices.nothing_filled(name, *found)}; if these are gaps, say --nodata {found[0]:g}"]
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -113,21 +165,24 @@ def _say_nodata(image: xr.Dataset, args: argparse.Namespace) -> None:
     """Give bands that say no nodata that of the command line; refuse where none is left to say."""
     from xinpaint.cube.masking import nodata_of, nothing_missing
 
-    silent = [band for band in image.data_vars.values() if nodata_of(band) is None]
+    bands = [image[name] for name in _bands(image)]
+    silent = [band for band in bands if nodata_of(band) is None]
     if args.nodata is not None and not silent:
-        said = nodata_of(next(iter(image.data_vars.values())))
+        said = nodata_of(bands[0])
         raise DataError(f"{args.src} says itself that nodata is {said:g}: leave --nodata out")
     for band in silent:
         if args.nodata is not None:
             band.attrs["_FillValue"] = args.nodata
-        if band.dtype.kind in "iu" and nodata_of(band) is None and not _has_quality(image):
+        if band.dtype.kind in "iu" and nodata_of(band) is None and not _has_mask(image):
             raise DataError(f"{nothing_missing(band)}; on the command line: --nodata VALUE")
 
 
-def _has_quality(image: xr.Dataset) -> bool:
+def _has_mask(image: xr.Dataset) -> bool:
     from xinpaint.core.qa import quality_rule
 
-    return any(quality_rule(str(name)) is not None for name in image.data_vars)
+    return "observed" in image or any(
+        quality_rule(str(name)) is not None for name in image.data_vars
+    )
 
 
 def _progress() -> Any:

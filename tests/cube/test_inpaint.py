@@ -168,6 +168,7 @@ def test_other_dim_names_in_any_order(backing: Any, names: tuple[str, str]) -> N
     )
 
 
+@pytest.mark.filterwarnings("ignore:nothing of .* was observed")
 def test_all_missing_blocks_and_dates() -> None:
     ds = make(2, 150, 170)
     ds["red"][0] = 0

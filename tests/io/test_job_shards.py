@@ -74,7 +74,7 @@ def test_a_damaged_shard_at_the_edge_is_written_over(src: Path, tmp_path: Path) 
     xinpaint.fill(src, dst, WindowMean(5), **given)
     before = chunks(dst)
     flip(dst / "red/c/1/1/1", 8 * len(before["red/c/1/1/1"]) - 5)
-    with pytest.raises(JobError, match="1 blocks are pending again"):
+    with pytest.raises(JobError, match="pending again: 1 block,"):
         xinpaint.verify(dst, deep=True, repair=True)
     assert xinpaint.fill(src, dst, WindowMean(5), **given).done == 1
     assert chunks(dst) == before
@@ -118,8 +118,8 @@ def test_chunks_of_a_shard(block, own, asked, found) -> None:
     [
         (100, "along y 512 is no whole number of chunks of 100"),
         ((3, 128, 128), "along t 8 is no whole number of chunks of 3"),
-        ((1, 2, 3, 4), "give True, a side"),
-        ((0, 8), "give True, a side"),
+        ((1, 2, 3, 4), "wanted a side"),
+        ((0, 8), "wanted a side"),
     ],
 )
 def test_chunks_that_do_not_fit(asked, told: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xinpaint.cube import lazily, masking, schema
+from xinpaint.cube import lazily, masking, notices, schema
 from xinpaint.cube.calendar import suited
 from xinpaint.cube.masking import Dims
 from xinpaint.cube.region import Block, Plan, fill_block, outputs
@@ -62,6 +62,12 @@ def inpaint(
         unit; 0 where observed, NaN where unknown). Observed pixels, coords, attrs, encoding and
         chunks are those of `obj`.
 
+    Warns
+    -----
+    UserWarning
+        For a numpy array: where a band says nothing of what is missing, yet many of its pixels hold
+        one least value such as 0; where nothing of a band was observed on a date or filled there.
+
     Raises
     ------
     SchemaError
@@ -85,6 +91,7 @@ def inpaint(
             made[layer.name] = {
                 key: as_variable(group.dims, order, data) for key, data in arrays.items()
             }
+    notices.warn(cube, made)
     return _label(cube, made, _method_attrs(filler, name))
 
 

@@ -202,7 +202,11 @@ def _fill(method: str, *, std: bool) -> Check:
     same = np.array_equal(made.red.values[seen], cube.red.values[seen])
     sure = not std or bool((made.red_std.values[done] > 0).all())
     ok = same and sure and bool(done.any())
-    said = f"{int(done.sum()):,} of {int((~seen).sum()):,} missing pixels filled"
+    outside = made.red_provenance.values == 0
+    said = f"{int(done.sum()):,} missing pixels of a small cube filled; "
+    said += f"{int(outside.sum()):,} outside of its swath left alone, as they should be"
+    rest = int((~(seen | done | outside)).sum())
+    said += f"; {rest:,} not filled" if rest else ""
     said += "" if same else "; observed pixels changed"
     said += "" if sure else "; filled pixels without a standard deviation"
     return Check(f"fill, {method}", said, ok=ok, fix=_again())

@@ -20,6 +20,7 @@ from xinpaint.io.jobspec import Asked, Job, plan
 from xinpaint.io.ledger import FAILED, GROWN, WORDS, Ledger, differences
 from xinpaint.io.report import Report
 from xinpaint.io.result import SEASONALITY
+from xinpaint.io.result import result as described
 from xinpaint.io.store import check_place, create
 from xinpaint.io.target import target
 from xinpaint.methods.base import Filler
@@ -93,6 +94,7 @@ def fill(
     """
     progress = bool(options.pop("progress", True))
     shards, access = options.pop("shards", None), dict(options.pop("storage_options", None) or {})
+    described(method, options, shards=shards)  # a wrong one is told before anything else
     given, place = source.located(src), target(dst, access)
     check_place(given, place)
     check_reach((given, place.name), client, workers)

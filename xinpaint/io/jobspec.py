@@ -247,7 +247,10 @@ def _block(
     if isinstance(asked, int):
         asked = (asked, asked)
     if asked is not None and (len(asked) not in (2, 3) or min(asked) < 1):
-        raise JobError(f"block={asked}: give a side, (y, x) or (dates, y, x) in pixels")
+        raise JobError(
+            f"found a block of {asked} pixels; "
+            "wanted its side, (y, x) or (dates, y, x), each 1 or more"
+        )
     wanted: tuple[int | None, ...] = (None,) * 3
     if asked is not None:
         wanted = asked if len(asked) == 3 else (None, *asked)
@@ -256,8 +259,9 @@ def _block(
     for axis, size, far, own, wish in axes:
         if far is None and wish is not None and wish < size:
             raise JobError(
-                f"block={asked}, but the method looks along the whole of {axis} ({size}): give "
-                "it a finite reach where it has that option, or leave block= out"
+                f"a block of {asked} pixels is too small: the method looks along the whole of "
+                f"{axis} ({size}); give it a finite reach where it has that option, or leave out "
+                "the size of blocks"
             )
         least = max(DATES if axis == "t" else SIDE, 4 * (far or 0))
         side = wish or (size if far is None else math.ceil(least / own) * own)

@@ -9,6 +9,17 @@ from dataclasses import dataclass, field
 SHOWN = 10
 
 
+def in_words(count: int) -> str:
+    """A number of blocks in words.
+
+    Examples
+    --------
+    >>> in_words(1), in_words(1200)
+    ('1 block', '1,200 blocks')
+    """
+    return f"{count:,} block{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True)
 class Report:
     """The state of a store, and what the last run did for it.
@@ -63,7 +74,7 @@ class Report:
     def __str__(self) -> str:
         """A few lines for people."""
         counts = ", ".join(f"{count:,} {word}" for word, count in self.blocks.items() if count)
-        lines = [f"{sum(self.blocks.values()):,} blocks: {counts}"]
+        lines = [f"{in_words(sum(self.blocks.values()))}: {counts}"]
         if self.estimate:
             told = self.estimate
             lines.append(
@@ -72,11 +83,11 @@ class Report:
             )
         if self.done:
             lines.append(
-                f"{self.done:,} blocks in {self.seconds:,.1f} s: {self.blocks_per_second:,.2f} "
+                f"{in_words(self.done)} in {self.seconds:,.1f} s: {self.blocks_per_second:,.2f} "
                 f"blocks/s, {self.pixels_per_second / 1e6:,.3f} M filled pixels/s"
             )
         for what, kind in ((self.failures, "failed"), (self.notes, "noted")):
             lines += [f"block {name} {kind}: {text}" for name, text in list(what.items())[:SHOWN]]
             if len(what) > SHOWN:
-                lines.append(f"... and {len(what) - SHOWN:,} more blocks {kind}")
+                lines.append(f"... and {in_words(len(what) - SHOWN)} more {kind}")
         return "\n".join(lines)

@@ -48,15 +48,19 @@ def inner_chunks(
         return own[0] if block[0] % own[0] == 0 else 1, y, x
     given = (asked, asked) if isinstance(asked, int) else tuple(asked)
     if len(given) not in (2, 3) or min(given) < 1:
-        raise JobError(f"shards={asked}: give True, a side, (y, x) or (dates, y, x) in pixels")
+        raise JobError(
+            f"found shards of {asked} pixels; "
+            "wanted a side, (y, x) or (dates, y, x), each 1 or more"
+        )
     t, y, x = (1, *given) if len(given) == 2 else given
     chosen = (min(t, block[0]), min(y, block[1]), min(x, block[2]))
     for axis, side, one, size in zip("tyx", block, chosen, shape, strict=True):
         # the one block of an axis may end within a chunk; but along time a cube may grow
         if side % one and (side < size or axis == "t"):
             raise JobError(
-                f"shards={asked}: a block of {block} is one shard, and along {axis} {side} is no "
-                f"whole number of chunks of {one}; give a divisor of it, or another block="
+                f"shards of {asked} pixels do not fit: a block of {block} is one shard, and along "
+                f"{axis} {side} is no whole number of chunks of {one}; "
+                "give a divisor of it, or another block"
             )
     return chosen
 

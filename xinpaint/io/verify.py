@@ -18,7 +18,7 @@ from xinpaint.io.engine import cpus
 from xinpaint.io.job import check_same, run
 from xinpaint.io.jobspec import plan
 from xinpaint.io.ledger import COPIED, DONE, EMPTY, Ledger, block_name
-from xinpaint.io.report import Report
+from xinpaint.io.report import Report, in_words
 from xinpaint.io.store import mend
 from xinpaint.io.target import STATUS, Target, target
 
@@ -65,7 +65,7 @@ class Verdict:
     def __str__(self) -> str:
         """A few lines for people."""
         counts = ", ".join(f"{count:,} {word}" for word, count in self.blocks.items() if count)
-        lines = [f"{sum(self.blocks.values()):,} blocks: {counts}"]
+        lines = [f"{in_words(sum(self.blocks.values()))}: {counts}"]
         for word, names in (("missing", self.missing), ("corrupted", self.corrupted)):
             lines += [f"{word}: {', '.join(names)}"] if names else []
         lines += [f"repaired: {self.repaired}"] if self.repaired else []
@@ -223,7 +223,7 @@ def _repair(place: Target, bad: list[Index], small: list[str], access: Mapping[s
         call, told = ledger.attrs["call"], ledger.attrs["job"]
         if call["method"] is None:
             raise JobError(
-                f"{len(bad)} blocks are pending again; they were made by a filler of your own, so "
+                f"pending again: {in_words(len(bad))}, made by a filler of your own; "
                 "run the same fill again to write them"
                 + (f"; it cannot mend the small variables {small}" if small else "")
             )

@@ -1,0 +1,116 @@
+"""What the reader of an answer is told: values that look like gaps, dates with nothing to go by."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from xinpaint.core.task import NOT_FILLED, OBSERVED, OUTSIDE
+from xinpaint.cube.masking import nodata_of
+from xinpaint.cube.schema import Cube, Group
+
+#: A least value that a larger share of the pixels holds may be what somebody wrote into gaps.
+MUCH = 0.01
+#: So many dates are named.
+SHOWN = 3
+_LEVEL = 5  # the user's line, below the accessor
+
+
+def warn(cube: Cube, made: Mapping[Hashable, Mapping[str, xr.Variable]]) -> None:
+    """Warn of a band whose gaps were taken for values, and of dates without an observed pixel.
+
+    Parameters
+    ----------
+    cube : Cube
+    made : mapping
+        The ``provenance`` of each band; a lazy one is not looked at.
+    """
+    for group in cube.groups:
+        unseen: dict[str, list[str]] = {}
+        for layer in group.layers:
+            codes, name = made[layer.name]["provenance"], str(layer.name)
+            if not isinstance(codes.data, np.ndarray):
+                continue
+            for entry, part in _entries(cube, group, codes):
+                if where := _unseen(cube, group, part):
+                    unseen.setdefault(where, []).append(f"{name!r}{entry}")
+            told = layer.observed is not None or says_missing(cube.dataset[layer.name])
+            if told or not (codes.data == OBSERVED).all():
+                continue
+            if (found := least(layer.values)) is not None:
+                warnings.warn(
+                    f"{nothing_filled(name, *found)}; if these are gaps, set "
+                    f"ds[{name!r}].attrs['nodata'] = {found[0]:g}, or pass observed=",
+                    stacklevel=_LEVEL,
+                )
+        for where, names in unseen.items():
+            warnings.warn(
+                f"nothing of {', '.join(names)} was observed {where}, so nothing is filled there",
+                stacklevel=_LEVEL,
+            )
+
+
+def says_missing(array: xr.DataArray) -> bool:
+    """Whether a number in the attrs or encoding says what is missing; NaN says nothing."""
+    told = [array.encoding.get(key) for key in ("_FillValue", "missing_value")]
+    return nodata_of(array) is not None or any(n is not None and not np.isnan(n) for n in told)
+
+
+def least(values: Any) -> tuple[float, float] | None:
+    """The least value and its share, where it is 0 or less and many pixels hold it.
+
+    Parameters
+    ----------
+    values : array of floats, NumPy or dask
+        A dask array is read twice.
+
+    Returns
+    -------
+    (float, float) or None
+        None as well where a value is NaN.
+
+    Examples
+    --------
+    >>> least(np.array([0.0, 0.0, 0.3, 0.4]))
+    (0.0, 0.5)
+    """
+    lowest = float(values.min())
+    if not lowest <= 0:
+        return None
+    share = float((values == lowest).mean())
+    return (lowest, share) if share > MUCH else None
+
+
+def nothing_filled(name: str, lowest: float, share: float) -> str:
+    """Say that a band has no gap but, as `least` found, perhaps pixels that stand for one."""
+    return (
+        f"nothing of {name!r} is filled: it holds no NaN and says no nodata, but {share:.1%} of "
+        f"its pixels are exactly {lowest:g}"
+    )
+
+
+def _entries(cube: Cube, group: Group, codes: xr.Variable) -> Iterator[tuple[str, xr.Variable]]:
+    """A variable's bands, each with its name in words; itself where it has no band dim."""
+    dim = group.dims.band
+    if dim is None:
+        yield "", codes
+        return
+    for index, label in enumerate(cube.dataset[dim].values.tolist()):
+        yield f" ({dim} {label!r})", codes.isel({dim: index})
+
+
+def _unseen(cube: Cube, group: Group, codes: xr.Variable) -> str:
+    """In words, the dates on which a band was neither observed nor filled anywhere."""
+    dims = group.dims
+    nothing = ((codes == OUTSIDE) | (codes == NOT_FILLED)).all((dims.y, dims.x)).values
+    if not nothing.any():
+        return ""
+    if dims.time is None:
+        return "at all"
+    dates = [str(date)[:10] for date in cube.dataset[dims.time].values[nothing]]
+    more = f" and {len(dates) - SHOWN:,} more" if len(dates) > SHOWN else ""
+    return f"on {', '.join(dates[:SHOWN])}{more}"
