@@ -3,6 +3,7 @@ import pytest
 import xarray as xr
 
 from xinpaint import plot
+from xinpaint.core.intervals import DEGREES, SCALE
 from xinpaint.errors import SchemaError
 from xinpaint.io.tutorial import open_cube
 
@@ -65,10 +66,11 @@ def test_uncertainty(filled):
     assert len(plot.uncertainty(filled).axes) == 2
 
 
-def test_calibration_of_a_true_gaussian():
+def test_calibration_of_errors_as_they_are_meant():
     rng = np.random.default_rng(0)
     mean, std = rng.normal(size=20_000), rng.uniform(0.5, 2, 20_000)
-    figure = plot.calibration(mean + std * rng.normal(size=20_000), mean, std)
+    error = SCALE * rng.standard_t(DEGREES, size=20_000)
+    figure = plot.calibration(mean + std * error, mean, std)
     x, y = figure.axes[0].lines[1].get_data()
     np.testing.assert_allclose(x, y, atol=0.02)
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 from xinpaint import plot_judge
+from xinpaint.core.intervals import DEGREES, SCALE
 from xinpaint.errors import SchemaError
 from xinpaint.plot import MISSING
 
@@ -14,7 +16,7 @@ STEP, LEFT, TOP = 30.0, 600_000.0, 5_000_000.0
 
 @pytest.fixture(scope="module")
 def pair():
-    """A fill with Gaussian errors of the size it says near context, twice that far away."""
+    """A fill with errors of the size it says near context, twice that far away."""
     rng = np.random.default_rng(0)
     y, x = TOP - (np.arange(60) + 0.5) * STEP, LEFT + (np.arange(80) + 0.5) * STEP
     coords = {"time": [np.datetime64("2005-03-01", "ns")], "y": y, "x": x}
@@ -26,7 +28,8 @@ def pair():
     far = np.zeros(code.shape, bool)
     far[:, :, 24:56] = True
     std = np.where(code == 2, rng.uniform(5, 15, code.shape), 0)
-    wrong = std * rng.normal(size=code.shape) * np.where(far, 2, 1)
+    error = SCALE * rng.standard_t(DEGREES, size=code.shape)
+    wrong = std * error * np.where(far, 2, 1)
     made = xr.Dataset(
         {
             "red": (dims, true + wrong, {"units": "1e-4"}),
@@ -96,7 +99,8 @@ def test_coverage_falls_with_distance_where_the_fill_is_too_sure(pair):
     )
     assert list(found) == ["1", "2", "3–4", "5–8", "9–16", "17–32"]
     assert found["1"] == pytest.approx(90, abs=6)
-    assert found["9–16"] == pytest.approx(100 * 0.589, abs=4)  # 2 Φ(1.645 / 2) - 1
+    half = 2 * stats.t.cdf(stats.t.ppf(0.95, DEGREES) / 2, DEGREES) - 1
+    assert found["9–16"] == pytest.approx(100 * half, abs=4)
     shares = [bar.get_height() for bar in under.patches]
     assert shares == pytest.approx([100 * n / 20 for n in (1, 1, 2, 4, 8, 4)], abs=0.1)
 

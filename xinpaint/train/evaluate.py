@@ -10,6 +10,7 @@ from scipy import stats
 from torch import Tensor, nn
 
 from xinpaint.core import masks
+from xinpaint.core.intervals import half_width, score
 from xinpaint.train.data import Batch, Bool, Image
 from xinpaint.train.stacks import Stack, sample_dates
 
@@ -111,11 +112,10 @@ def validate(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> Score:
 
 
 def _spread(error: Tensor, std: Tensor) -> list[float]:
-    """Coverage of the central 90 % and CRPS (Gneiting and Raftery 2007, equation 21)."""
-    z, normal = error / std.clamp_min(1e-9), torch.distributions.Normal(0.0, 1.0)
-    crps = std * (z * (2 * normal.cdf(z) - 1) + 2 * normal.log_prob(z).exp() - np.pi**-0.5)
-    inside = (z.abs() <= stats.norm.ppf(0.95)).double().mean()
-    return [float(inside), float(crps.mean())]
+    """Coverage of the central 90 % and CRPS."""
+    errors, spreads = error.double().cpu().numpy(), std.double().cpu().numpy()
+    inside = np.abs(errors) <= half_width(0.9) * np.maximum(spreads, 1e-9)
+    return [float(inside.mean()), float(score(errors, spreads).mean())]
 
 
 def calibrate(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> float:
