@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -229,3 +230,44 @@ def test_python_m_is_the_command() -> None:
     command = [sys.executable, "-m", "xinpaint", "--version"]
     made = subprocess.run(command, capture_output=True, text=True, check=True)
     assert made.stdout.startswith("xinpaint ")
+
+
+def test_a_file_that_was_cut_short_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = scene(tmp_path / "scene.tif")
+    with rasterio.open(tmp_path / "scene.tif") as file:
+        profile = file.profile
+    with rasterio.open(tmp_path / "scene.tif", "w", **profile) as file:  # its directory first
+        file.write(values)
+    whole = (tmp_path / "scene.tif").read_bytes()
+    (tmp_path / "scene.tif").write_bytes(whole[: len(whole) // 2])
+    before = sorted(tmp_path.iterdir())
+    assert fill(tmp_path) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("xinpaint: error:")
+    assert "scene.tif" in said and "copy the file again" in said
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_fill_that_is_ended_leaves_nothing(tmp_path: Path, sent: signal.Signals) -> None:
+    scene(tmp_path / "scene.tif")
+    code = (
+        "import sys, time; from xinpaint.methods.fillnodata import FillNodata as F; "
+        "real = F.fill; F.fill = lambda *a: (print('at work', flush=True), time.sleep(3), "
+        "real(*a))[-1]; from xinpaint.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    words = ["fill", tmp_path / "scene.tif", tmp_path / "out.tif", "--method", "fillnodata"]
+    command = [sys.executable, "-c", code, *map(str, words)]
+    out = subprocess.PIPE
+    with subprocess.Popen(command, stdout=out, stderr=out, text=True) as driver:
+        assert driver.stdout is not None
+        while "at work" not in (line := driver.stdout.readline()):
+            assert line or driver.poll() is None
+        driver.send_signal(sent)
+        _, said = driver.communicate(timeout=60)
+    assert driver.returncode == (143 if sent == signal.SIGTERM else 130)
+    assert "Traceback" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["scene.tif"]

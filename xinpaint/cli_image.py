@@ -6,9 +6,12 @@ import argparse
 import math
 import os
 import shutil
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +65,7 @@ def fill_image(args: argparse.Namespace, options: dict[str, str]) -> int:
     _say_beforehand(image, args)
     filled = inpaint(image, method, name=args.method)
     args.dst.parent.mkdir(parents=True, exist_ok=True)
-    with _progress():
+    with _progress(), _told(args), _ended_in_order():
         if not is_tiff(args.dst):
             _write_zarr(filled, args.dst)
             print(f"wrote {args.dst}")
@@ -72,6 +75,31 @@ def fill_image(args: argparse.Namespace, options: dict[str, str]) -> int:
     for line in _counted(image, made):
         print(line)
     return 0
+
+
+@contextmanager
+def _told(args: argparse.Namespace) -> Iterator[None]:
+    """An error of reading or writing in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{args.src} does not read whole, or {args.dst} cannot be written: {error}; nothing "
+            "was written: copy the file again if it was cut short, or see to the disk"
+        ) from error
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Where a scheduler ends the process, what was half-written is removed first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _bands(image: xr.Dataset) -> list[Hashable]:

@@ -267,3 +267,15 @@ def test_lazy_cubes_fail_before_any_work(case: str) -> None:
 def test_duplicate_time_is_no_matter_without_time() -> None:
     made = fill(again([0, 1, 1]))
     np.testing.assert_array_equal(made.red.values[1], made.red.values[2])
+
+
+@pytest.mark.parametrize("dim", ["y", "x"])
+def test_rows_and_columns_in_no_order(dim: str) -> None:
+    ds = make(1, 20, 24)
+    size = ds.sizes[dim]
+    ds = ds.assign_coords({dim: np.arange(size) * 30.0})
+    mixed = ds.isel({dim: np.random.default_rng(0).permutation(size)})
+    with pytest.raises(SchemaError, match=rf"coordinate '{dim}' goes up and down.*ds.sortby"):
+        mixed.inpaint.telea()
+    for fine in (ds, ds.isel({dim: slice(None, None, -1)})):
+        assert "red_provenance" in fine.inpaint.telea()

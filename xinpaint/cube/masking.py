@@ -154,6 +154,19 @@ def _check_grid(role: str, mask: xr.DataArray, like: xr.DataArray) -> None:
             )
 
 
+def check_order(dataset: xr.Dataset, axes: Mapping[str, Hashable]) -> None:
+    """Raise SchemaError where rows or columns are not in the order of their coordinate."""
+    for dim in (axes["y"], axes["x"]):
+        if dim not in dataset.coords or dataset[dim].dtype.kind not in "iuf":
+            continue
+        steps = np.diff(dataset[dim].values.astype(np.float64))
+        if (steps > 0).any() and (steps < 0).any():
+            raise SchemaError(
+                f"coordinate {dim!r} goes up and down, so neighbours are not beside each other: "
+                f"ds.sortby({str(dim)!r})"
+            )
+
+
 def _same(a: xr.DataArray, b: xr.DataArray) -> bool:
     left, right = a.values, b.values
     if left.dtype.kind in "iuf" and right.dtype.kind in "iuf":

@@ -102,12 +102,12 @@ def read(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None, where: Mask =
         hint = ": bands among the coords go back with ds.reset_coords()" * bool(dataset.coords)
         raise SchemaError(f"found no variables; wanted one a band, with dims ((time,) y, x){hint}")
     axes = find_axes(dataset)
+    masking.check_order(dataset, axes)
     names = _bands(dataset, axes)
     grouped: dict[Dims, list[Layer]] = {}
     for name in names:
         dims = _dims_of(dataset[name], axes)
-        layer = _layer(dataset, name, dims, observed, where)
-        grouped.setdefault(dims, []).append(layer)
+        grouped.setdefault(dims, []).append(_layer(dataset, name, dims, observed, where))
     groups = tuple(
         Group(dims, tuple(layers), _days(dataset, dims.time)) for dims, layers in grouped.items()
     )
