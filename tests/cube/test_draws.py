@@ -32,6 +32,7 @@ def test_draws_have_a_dimension_and_leave_what_was_observed(dtype: str) -> None:
         assert filled[band].dims == ("sample", *ds[band].dims)
         assert filled[band].dtype == ds[band].dtype
         assert f"{band}_std" not in filled
+        assert filled[band].attrs["ancillary_variables"] == f"{band}_provenance"
         assert "sample" not in filled[f"{band}_provenance"].dims
         seen = (filled[f"{band}_provenance"] == 1).values
         for one in filled[band].values:

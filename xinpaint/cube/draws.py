@@ -68,6 +68,9 @@ def draws(
             one = [_drawn(filled, group, layer, _Draw((seed, k), first)) for k in range(samples)]
             band = xr.Variable.concat(one, "sample")
             band.attrs = dict(filled[layer.name].attrs)
+            beside = str(band.attrs["ancillary_variables"]).split()
+            beside.remove(f"{layer.name}_std")
+            band.attrs["ancillary_variables"] = " ".join(beside)
             told = filled[layer.name].encoding
             band.encoding = {key: value for key, value in told.items() if "chunk" not in key}
             made[layer.name] = band
