@@ -255,7 +255,8 @@ def test_a_file_that_was_cut_short_is_one_line(
 def test_a_fill_that_is_ended_leaves_nothing(tmp_path: Path, sent: signal.Signals) -> None:
     scene(tmp_path / "scene.tif")
     code = (
-        "import sys, time; from xinpaint.methods.fillnodata import FillNodata as F; "
+        "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from xinpaint.methods.fillnodata import FillNodata as F; "
         "real = F.fill; F.fill = lambda *a: (print('at work', flush=True), time.sleep(3), "
         "real(*a))[-1]; from xinpaint.cli import main; sys.exit(main(sys.argv[1:]))"
     )
