@@ -39,6 +39,23 @@ def drawn(dates: int, side: int = 96, seed: int = 0) -> list[Tensor]:
     return [base * context, context.clone(), others, known.expand_as(others).clone(), away]
 
 
+@pytest.mark.parametrize("dates", [0, 1, 3])
+def test_band_by_band_is_all_at_once(net: ConvNP, dates: int) -> None:
+    """Without gradients bands go through the net one by one; two images at once tell them apart."""
+    given = [
+        torch.cat(pair) for pair in zip(drawn(dates or 1), drawn(dates or 1, seed=1), strict=True)
+    ]
+    given = given if dates else given[:2]
+    values = given[0].clone()
+    together = net(*given)
+    with torch.no_grad():
+        singly = net(*given)
+    for one, two in zip(singly, together, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-5, equal_nan=True)
+    torch.testing.assert_close(given[0], values, rtol=0, atol=0)
+
+
+@torch.inference_mode()
 def test_no_date_is_the_answer_from_space(net: ConvNP) -> None:
     values, context, others, known, away = drawn(2)
     space = net.spatial(values, context)

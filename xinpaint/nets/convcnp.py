@@ -8,11 +8,14 @@ No statistic over a tile, batch or image: the reach is finite and known (:attr:`
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xinpaint.nets.frame import Frame, answer, standardise
+from xinpaint.nets.planes import each, lone, raised
 from xinpaint.nets.setconv import SetConv
 
 STRIDE = 8
@@ -30,12 +33,18 @@ class Block(nn.Module):
         nn.init.normal_(self.second.weight, std=0.01)
 
     def forward(self, x: Tensor, bands: int) -> Tensor:
-        """``[n·bands width y x]`` in and out."""
+        """``[n·bands width y x]`` in and out; without gradients the input may be written over."""
+        if self.gather is None or self.spread is None:
+            return each(self._deepen, x, out=x)
+        pooled = x.unflatten(0, (-1, bands)).mean(1)
+        told = self.spread(F.relu(self.gather(pooled), inplace=True))
+        told = told[:, None].expand(-1, bands, -1, -1, -1).flatten(0, 1)
+        return each(self._deepen, x, told, out=x)
+
+    def _deepen(self, x: Tensor, told: Tensor | None = None) -> Tensor:
         y: Tensor = self.first(x)
-        if self.gather is not None and self.spread is not None:
-            pooled = x.unflatten(0, (-1, bands)).mean(1)
-            told = self.spread(F.relu(self.gather(pooled), inplace=True))
-            y.unflatten(0, (-1, bands)).add_(told[:, None])
+        if told is not None:
+            y.add_(told)
         deeper: Tensor = self.second(F.relu(y, inplace=True))
         return deeper.add_(x)
 
@@ -115,20 +124,30 @@ class ConvCNP(nn.Module):
 
     def trunk(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Offset and scale in units of the local spread, from standardised context."""
-        n, bands, height, width = z.shape
-        z, context = z.reshape(n * bands, 1, height, width), context.reshape(-1, 1, height, width)
-        signal, density = self.setconv(z, context)
-        near = torch.cat([z, context, signal, density], 1)
-        near = F.pixel_unshuffle(near, 2).contiguous(memory_format=torch.channels_last)
-        x0 = self.enter0(F.relu(self.stem(near), inplace=True), bands)
-        x1 = self.enter1(self.down1(torch.cat([x0, *_cells(z, context, 2)], 1)), bands)
-        x2 = self.deep(self.down2(torch.cat([x1, *_cells(z, context, 4)], 1)), bands)
-        x1 = self.leave1(self.up1(F.relu(x2, inplace=True)).add_(x1), bands)
-        x0 = self.leave0(self.up0(F.relu(x1, inplace=True)).add_(x0), bands)
-        out = F.pixel_shuffle(self.head(F.relu(x0, inplace=True)), 2)
+        shape, bands = z.shape, z.shape[1]
+        z, context = lone(z), lone(context)
+        x0 = self.enter0(each(self._begin, z, context), bands)
+        x1 = self.enter1(each(partial(_lower, self.down1, 2), x0, z, context), bands)
+        x2 = self.deep(each(partial(_lower, self.down2, 4), x1, z, context), bands)
+        x1 = self.leave1(each(partial(raised, self.up1), x1, x2, out=x1), bands)
+        x0 = self.leave0(each(partial(raised, self.up0), x0, x1, out=x0), bands)
         # in mixed precision only the trunk is coarse
-        out = out.reshape(n, bands, 2, height, width).float()
+        out = each(self._end, x0).unflatten(0, shape[:2]).float()
         return out[:, :, 0], 0.01 + F.softplus(out[:, :, 1])
+
+    def _begin(self, z: Tensor, context: Tensor) -> Tensor:
+        near = torch.cat([z, context, *self.setconv(z, context)], 1)
+        near = F.pixel_unshuffle(near, 2).contiguous(memory_format=torch.channels_last)
+        return F.relu(self.stem(near), inplace=True)
+
+    def _end(self, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.head(F.relu(x)), 2)
+
+
+def _lower(down: nn.Module, size: int, x: Tensor, z: Tensor, context: Tensor) -> Tensor:
+    """To the next coarser grid, with the context as it looks there."""
+    lower: Tensor = down(torch.cat([x, *_cells(z, context, size)], 1))
+    return lower
 
 
 def _cells(z: Tensor, context: Tensor, size: int) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,8 @@ answer is given unchanged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,27 +20,26 @@ from torch.nn import functional as F
 
 from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP
 from xinpaint.nets.frame import Frame
-from xinpaint.nets.planes import full, half, quarters, root, shuffled, total, unit
-from xinpaint.nets.regression import NEAR, REACH, Evidence, Regression, regressions, weigh
+from xinpaint.nets.other import Other, look
+from xinpaint.nets.planes import (
+    bands_of,
+    each,
+    full,
+    half,
+    lone,
+    pieces,
+    quarters,
+    raised,
+    root,
+    shuffled,
+    total,
+    unit,
+)
+from xinpaint.nets.regression import REACH, Evidence, weigh
 from xinpaint.nets.setconv import local_statistics
 
 #: The unit of what the trunk sees: local statistics that reach twice as far, in pixels.
 UNIT = 12
-#: Half side of the narrow window of a fine net, in cells.
-NARROW = 1
-
-
-class Other(NamedTuple):
-    """What is known of one other date.
-
-    Its regression, how far the narrow one is from it (`finer`, 0 where there is none), its own
-    z-scores ``[n b y x]``, and days away ``[n]``.
-    """
-
-    regression: Regression
-    finer: Tensor
-    own: Tensor
-    away: Tensor
 
 
 class ConvNP(nn.Module):
@@ -143,29 +143,40 @@ class ConvNP(nn.Module):
             return space
         with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
             dates = [
-                self._look(values, context, others[:, k], others_context[:, k], away[:, k])
+                look(values, context, others[:, k], others_context[:, k], away[:, k], self.fine)
                 for k in range(others.shape[1])
             ]
         # what the trunk sees must not reach as far as the answers' unit does
         mean, spread, _ = local_statistics(values, context, UNIT)
         frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), mean.isnan())
-        evidence, finer, head = self._combine(values, context, frame, dates)
-        return self._decide(far, space, evidence, finer, head)
+        evidence, finer, mixed = self._weigh(values, context, frame, dates)
+        x = self._trunk(values, context, frame, evidence, finer, mixed)
+        told = [
+            self._decide(*bands_of((far, space, evidence, finer, x), one))
+            for one in pieces(values.shape[1], values)
+        ]
+        mean, std = (torch.cat(parts, 1) for parts in zip(*told, strict=True))
+        return mean, std
 
-    def _look(
-        self, values: Tensor, context: Tensor, other: Tensor, mask: Tensor, away: Tensor
-    ) -> Other:
-        other = torch.where(mask > 0, other, torch.zeros_like(other))
-        nears = (NEAR, NARROW) if self.fine else (NEAR,)
-        found = regressions(values, context, other, mask, nears)
-        return Other(
-            found[0], (found[-1].mean - found[0].mean).nan_to_num(), _own(other, mask), away
-        )
-
-    def _combine(
+    def _weigh(
         self, values: Tensor, context: Tensor, frame: Frame, dates: list[Other]
     ) -> tuple[Evidence, Tensor, Tensor]:
-        """What the dates say together, how far their narrow regressions are from it, 8 channels."""
+        """`_believe`, of all bands."""
+        told = [
+            self._believe(*bands_of((values, context, frame, dates), one))
+            for one in pieces(values.shape[1], values)
+        ]
+        evidences, finers, mixtures = zip(*told, strict=True)
+        evidence = Evidence(*(torch.cat(parts, 1) for parts in zip(*evidences, strict=True)))
+        return evidence, torch.cat(finers, 1), torch.cat(mixtures, 1)
+
+    def _believe(
+        self, values: Tensor, context: Tensor, frame: Frame, dates: list[Other]
+    ) -> tuple[Evidence, Tensor, Tensor]:
+        """How much each date is believed in each pixel of some bands, and what follows from that.
+
+        The last answer are the dates' own channels so mixed, ``[n b width y/2 x/2]``.
+        """
         found = [date.regression for date in dates]
         plain = weigh(found, [torch.zeros_like(frame.z) for _ in dates])[0]
         told = [self._encode(values, context, frame, plain, date) for date in dates]
@@ -176,7 +187,7 @@ class ConvNP(nn.Module):
         evidence, weights = weigh(found, trust)
         mixed = total(h * half(w) for h, w in zip(told, weights, strict=True))
         finer = total(date.finer * w for date, w in zip(dates, weights, strict=True))
-        return evidence, finer, self._trunk(values, context, frame, evidence, finer, mixed)
+        return evidence, finer, mixed.unflatten(0, values.shape[:2])
 
     def _encode(
         self,
@@ -218,7 +229,7 @@ class ConvNP(nn.Module):
         finer: Tensor,
         mixed: Tensor,
     ) -> Tensor:
-        """Eight channels a pixel, ``[n b 8 y x]``."""
+        """What all bands and dates say together, ``[n b width y/2 x/2]``."""
         bands = values.shape[1]
         there = evidence.seen & (context > 0)
         near = [
@@ -231,14 +242,17 @@ class ConvNP(nn.Module):
             evidence.seen.to(values.dtype),
             there.to(values.dtype),
         ]
-        more = [mixed]
         if self.fine:
-            more.append(quarters(unit(finer, frame.spread, evidence.seen)))
-        x = self.enter(F.relu(self.enter_in(shuffled(near, more)), inplace=True), bands)
-        x = self.up(F.relu(self.deep(self.down(x), bands), inplace=True)).add_(x)
-        x = self.head(F.relu(self.leave(x, bands), inplace=True))
-        head = F.pixel_shuffle(x, 2).float()
-        return head.reshape(-1, bands, *head.shape[1:])
+            near.append(unit(finer, frame.spread, evidence.seen))
+        rows = (lone(part) for part in near)
+        x = self.enter(each(self._open, mixed.flatten(0, 1), *rows), bands)
+        deeper = self.deep(each(self.down, x), bands)
+        return each(partial(raised, self.up), x, deeper, out=x).unflatten(0, values.shape[:2])
+
+    def _open(self, mixed: Tensor, *near: Tensor) -> Tensor:
+        more = [mixed, *(quarters(part) for part in near[8:])]
+        entered: Tensor = F.relu(self.enter_in(shuffled(near[:8], more)), inplace=True)
+        return entered
 
     def _decide(
         self,
@@ -246,9 +260,11 @@ class ConvNP(nn.Module):
         space: tuple[Tensor, Tensor],
         evidence: Evidence,
         finer: Tensor,
-        head: Tensor,
+        x: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Correct what the dates say and choose, pixel by pixel, between them and space."""
+        x = self.head(F.relu(self.leave(x.flatten(0, 1), x.shape[1]), inplace=True))
+        head = F.pixel_shuffle(x, 2).float().unflatten(0, frame.z.shape[:2])
         lost, seen = space[0].isnan(), evidence.seen
         spatial, doubt = space[0].nan_to_num(), space[1].nan_to_num()
         scale = root(evidence.error + evidence.apart + 0.01 * frame.spread**2)
@@ -276,9 +292,3 @@ class ConvNP(nn.Module):
         heat = self.temperature * (1 + (self.several - 1) * evidence.several)
         std = width * (0.05 + F.softplus(out[:, :, 2] + 0.5)) * heat
         return torch.where(seen, mean, space[0]), torch.where(seen, std, space[1])
-
-
-def _own(other: Tensor, mask: Tensor) -> Tensor:
-    """The other date's own z-scores, ``[n b y x]``."""
-    mean, spread, _ = local_statistics(other, mask, 6)
-    return unit(other - mean, spread, mask > 0)

@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+def each(function: Callable[..., Tensor], *parts: Tensor, out: Tensor | None = None) -> Tensor:
+    """`function` of the rows of `parts`, one row at a time where nothing is learned on a CPU.
+
+    A row's layers then stay in the processor's caches, and none of all rows is ever held at once.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a row (length 1 along the first axis) of each part, returns one; rows do not meet.
+    parts : Tensor ``[rows ...]``
+    out : Tensor ``[rows ...]``, optional
+        Where answers may be written, a part that is not needed any more.
+    """
+    rows = pieces(len(parts[0]), parts[0])
+    if len(rows) == 1:
+        return function(*parts)
+    for one in rows:
+        row = function(*(part[one] for part in parts))
+        if out is None:
+            out = _rows_like(row, len(parts[0]))
+        out[one] = row
+    assert out is not None
+    return out
+
+
+def pieces(count: int, x: Tensor) -> list[slice]:
+    """`count` rows or bands one by one where nothing is learned on a CPU, else all at once."""
+    if count == 1 or x.device.type != "cpu" or torch.is_grad_enabled():
+        return [slice(None)]
+    return [slice(k, k + 1) for k in range(count)]
+
+
+def _rows_like(row: Tensor, count: int) -> Tensor:
+    shape, kind = (count, *row.shape[1:]), torch.contiguous_format
+    if row.ndim == 4 and row.is_contiguous(memory_format=torch.channels_last):
+        kind = torch.channels_last
+    return torch.empty(shape, dtype=row.dtype, device=row.device, memory_format=kind)
 
 
 def unit(x: Tensor, scale: Tensor, where: Tensor) -> Tensor:
@@ -48,6 +88,25 @@ def total(parts: Iterable[Tensor]) -> Tensor:
     return reduce(torch.add, parts)
 
 
+def lone(x: Tensor) -> Tensor:
+    """``[n b y x]`` as rows of one plane, ``[n·b 1 y x]``."""
+    return x.reshape(-1, 1, *x.shape[2:])
+
+
+def raised(up: nn.Module, x: Tensor, coarser: Tensor) -> Tensor:
+    """`x`, and what the coarser grid adds to it."""
+    made: Tensor = up(F.relu(coarser))
+    return made.add_(x)
+
+
 def full(x: Tensor, shape: torch.Size) -> Tensor:
     """``[n·b 4 y/2 x/2]`` back to ``[n b y x]``."""
     return F.pixel_shuffle(x, 2).reshape(shape)
+
+
+def bands_of(part: Any, one: slice) -> Any:
+    """Some bands of tensors ``[n b ...]``, in tuples and lists, too; what has none stays."""
+    if isinstance(part, Tensor):
+        return part[:, one] if part.ndim > 3 and part.shape[1] > 1 else part
+    told = [bands_of(inner, one) for inner in part]
+    return type(part)(*told) if hasattr(part, "_fields") else told

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from xinpaint.nets.planes import pieces
+
 #: Side of a cell in pixels; the grid of cells is the global one.
 CELL = 4
 #: Half sides of the near and the wide window, in cells.
@@ -99,22 +101,30 @@ def regressions(
         both = seen * context[:, bands][:, :1]
         sums, size = _gram(values[:, bands], other, both)
         for near, part in zip(nears, parts, strict=True):
-            slopes, intercept, error, spread = _solve(_windows(sums, near), size)
-            mean = _predict(slopes, intercept, other, seen)
-            residual = torch.where(both > 0, values[:, bands] - mean, torch.zeros_like(mean))
-            mean = mean + _blurred(residual, both * mean.isfinite())
-            part.append((mean, _finer(error), _finer(spread)))
-    return [_regression(part, seen, values.dtype) for part in parts]
+            solved = _solve(_windows(sums, near), size)
+            blur = _smooth(both * _finer(solved[1][:, :1]).isfinite())
+            for one in pieces(size[0] - size[1], values):
+                fit = [x[:, one] for x in solved]
+                part.append(_answer(fit, values[:, bands][:, one], other, (seen, both, blur)))
+    told = [[torch.cat(found, 1) for found in zip(*part, strict=True)] for part in parts]
+    return [Regression(mean, error, spread, seen > 0) for mean, error, spread in told]
 
 
-def _regression(parts: list[tuple[Tensor, ...]], seen: Tensor, dtype: torch.dtype) -> Regression:
-    """Bands put together; NaN where the other date says nothing."""
-    mean, error, spread = (torch.cat(part, 1).to(dtype) for part in zip(*parts, strict=True))
+def _answer(
+    solved: Sequence[Tensor], values: Tensor, other: Tensor, masks: tuple[Tensor, Tensor, Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean, error and spread of some bands; NaN where the other date says nothing."""
+    slopes, intercept, error, spread = solved
+    seen, both, blur = masks
+    mean = _predict(slopes, intercept, other, seen)
+    # residuals of near pixels, averaged and shrunk where there are few
+    live = (both > 0) & mean.isfinite()
+    residual = torch.where(live, values - mean, torch.zeros_like(mean))
+    mean = mean + _smooth(residual) / (blur + 0.1)
+    mean, error, spread = (x.to(values.dtype) for x in (mean, _finer(error), _finer(spread)))
     known = (seen > 0) & mean.isfinite() & error.isfinite()
     lost = torch.full_like(mean, torch.nan)
-    return Regression(
-        torch.where(known, mean, lost), torch.where(known, error, lost), spread, seen > 0
-    )
+    return torch.where(known, mean, lost), torch.where(known, error, lost), spread
 
 
 def weigh(regressions: list[Regression], trust: list[Tensor]) -> tuple[Evidence, list[Tensor]]:
@@ -246,17 +256,10 @@ def _finer(coarse: Tensor) -> Tensor:
     return torch.where(share > 0, total / share.clamp_min(1e-12), torch.nan)
 
 
-def _blurred(residual: Tensor, both: Tensor) -> Tensor:
-    """Residuals of near pixels, averaged and shrunk where there are few."""
-    both = both.to(residual.dtype).expand_as(residual)
-    total, weight = torch.where(both > 0, residual, torch.zeros_like(residual)), both
-    for _ in range(2):
-        total, weight = _smooth(total), _smooth(weight)
-    return total / (weight + 0.1)
-
-
 def _smooth(x: Tensor) -> Tensor:
-    """Mean in a square of 2·BLUR + 1 pixels, zeros beyond the edge."""
-    size = 2 * BLUR + 1
-    x = F.avg_pool2d(x, (1, size), 1, (0, BLUR), divisor_override=size)
-    return F.avg_pool2d(x, (size, 1), 1, (BLUR, 0), divisor_override=size)
+    """Mean, twice, in a square of 2·BLUR + 1 pixels; zeros beyond the edge; in double."""
+    size, x = 2 * BLUR + 1, x.double()
+    for _ in range(2):
+        x = F.avg_pool2d(x, (1, size), 1, (0, BLUR), divisor_override=size)
+        x = F.avg_pool2d(x, (size, 1), 1, (BLUR, 0), divisor_override=size)
+    return x

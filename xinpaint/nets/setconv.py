@@ -7,9 +7,13 @@ On a grid a ConvCNP's set convolution is an ordinary convolution of two channels
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from xinpaint.nets.planes import each, lone
 
 #: A spread this small against the mean is float32 rounding: the context is flat.
 FLAT = 2e-6
@@ -62,6 +66,13 @@ def local_statistics(values: Tensor, context: Tensor, radius: int) -> tuple[Tens
         density = window_sum(context[:, :1], radius).expand_as(context)
     else:
         density = window_sum(context, radius)
+    both = each(partial(_moments, radius), lone(values), lone(density))
+    both = both.unflatten(0, values.shape[:2])
+    return both[:, :, 0], both[:, :, 1], density
+
+
+def _moments(radius: int, values: Tensor, density: Tensor) -> Tensor:
+    """Mean and spread as two channels ``[m 2 y x]``, from values and density ``[m 1 y x]``."""
     known = density > 0.5
     weight = torch.where(known, density, torch.ones_like(density))
     exact = values if values.device.type == "mps" else values.double()
@@ -69,11 +80,8 @@ def local_statistics(values: Tensor, context: Tensor, radius: int) -> tuple[Tens
     spread = (window_sum(exact * exact, radius) / weight - mean * mean).clamp_min(0).sqrt()
     spread = torch.where(spread > FLAT * mean.abs(), spread, torch.zeros_like(spread))
     lost = torch.full_like(values, torch.nan)
-    return (
-        torch.where(known, mean.to(values.dtype), lost),
-        torch.where(known, spread.to(values.dtype), lost),
-        density,
-    )
+    parts = (torch.where(known, part.to(values.dtype), lost) for part in (mean, spread))
+    return torch.cat(list(parts), 1)
 
 
 class SetConv(nn.Module):
