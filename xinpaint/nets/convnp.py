@@ -247,7 +247,9 @@ class ConvNP(nn.Module):
         rows = (lone(part) for part in near)
         x = self.enter(each(self._open, mixed.flatten(0, 1), *rows), bands)
         deeper = self.deep(each(self.down, x), bands)
-        return each(partial(raised, self.up), x, deeper, out=x).unflatten(0, values.shape[:2])
+        x = each(partial(raised, self.up), x, deeper, out=x)
+        told: Tensor = x.unflatten(0, values.shape[:2])
+        return told
 
     def _open(self, mixed: Tensor, *near: Tensor) -> Tensor:
         more = [mixed, *(quarters(part) for part in near[8:])]
