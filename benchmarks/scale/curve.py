@@ -68,6 +68,7 @@ def measured(src: Path, dst: Path, block: tuple[int, int, int], side: int) -> Ma
     create(job, head, ready)
     tile = cubes.tile(3 * TILE, min(TILE, block[1]), 1, 1)
     for _ in range(3):  # the first call sets things up
+        work.give_back()  # as before every block of a job
         watch.forget_highest()
         timed.fill(tile)
     told = {"alone": float(watch.highest())}
@@ -86,6 +87,7 @@ def measured(src: Path, dst: Path, block: tuple[int, int, int], side: int) -> Ma
         outcome = work.write_block(job, index, filled)
         laps.append(time.process_time())
         assert not outcome.cause, outcome
+        del read, filled  # as in a job, which holds one block at a time
         for name, begun, ended in zip(
             ("read", "tasks and compose", "write"), laps, laps[1:], strict=False
         ):

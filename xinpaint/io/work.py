@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import sys
 import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -106,7 +108,9 @@ def read_block(job: Job, index: Index) -> Read | Outcome:
         parts = job.parts(index)
         dates = (parts[0].core[0][0], parts[-1].core[0][1])
         tile = Tile((dates, *parts[0].core[1:]), parts[0].padded)
-        return Read(tile, [read_here(opened, part) for part in parts])
+        read = Read(tile, [read_here(opened, part) for part in parts])
+        give_back()
+        return read
     except Exception as error:
         return _failed(error, job)
 
@@ -142,6 +146,14 @@ def write_block(job: Job, index: Index, filled: Filled | Outcome) -> Outcome:
         return outcome
     except Exception as error:
         return _failed(error, job)
+
+
+def give_back() -> None:
+    """Give the system back what reading took: malloc keeps it in pieces that fit nothing larger."""
+    if sys.platform == "linux":  # where the C library is another than glibc there is no such call
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _failed(error: Exception, job: Job) -> Outcome:
