@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xinpaint.nets.planes import pieces
+from xinpaint.nets.setconv import window_sum
 
 #: Side of a cell in pixels; the grid of cells is the global one.
 CELL = 4
@@ -101,30 +102,43 @@ def regressions(
         both = seen * context[:, bands][:, :1]
         sums, size = _gram(values[:, bands], other, both)
         for near, part in zip(nears, parts, strict=True):
-            solved = _solve(_windows(sums, near), size)
-            blur = _smooth(both * _finer(solved[1][:, :1]).isfinite())
+            solved, enough = _solve(_windows(sums, near), size)
+            share = _finer(enough.double())
+            where = _Where(seen > 0, both > 0, share, window_sum(both * (share > 0).double(), BLUR))
             for one in pieces(size[0] - size[1], values):
                 fit = [x[:, one] for x in solved]
-                part.append(_answer(fit, values[:, bands][:, one], other, (seen, both, blur)))
+                part.append(_answer(fit, values[:, bands][:, one], seen * other, where))
     told = [[torch.cat(found, 1) for found in zip(*part, strict=True)] for part in parts]
     return [Regression(mean, error, spread, seen > 0) for mean, error, spread in told]
 
 
+class _Where(NamedTuple):
+    """Of pixels ``[n 1 y x]``: seen, on both dates, share of fitted cells, neighbours on both."""
+
+    seen: Tensor
+    both: Tensor
+    share: Tensor
+    near: Tensor
+
+
 def _answer(
-    solved: Sequence[Tensor], values: Tensor, other: Tensor, masks: tuple[Tensor, Tensor, Tensor]
+    solved: Sequence[Tensor], values: Tensor, other: Tensor, where: _Where
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Mean, error and spread of some bands; NaN where the other date says nothing."""
     slopes, intercept, error, spread = solved
-    seen, both, blur = masks
-    mean = _predict(slopes, intercept, other, seen)
+    known = where.share > 0
+    share = where.share.clamp_min(1e-12)
+    mean = _predict(slopes, intercept, other) / share
     # residuals of near pixels, averaged and shrunk where there are few
-    live = (both > 0) & mean.isfinite()
-    residual = torch.where(live, values - mean, torch.zeros_like(mean))
-    mean = mean + _smooth(residual) / (blur + 0.1)
-    mean, error, spread = (x.to(values.dtype) for x in (mean, _finer(error), _finer(spread)))
-    known = (seen > 0) & mean.isfinite() & error.isfinite()
+    residual = torch.where(where.both & known, values - mean, torch.zeros_like(mean))
+    mean = mean + window_sum(residual, BLUR) / (where.near + 0.1 * (2 * BLUR + 1) ** 4)
     lost = torch.full_like(mean, torch.nan)
-    return torch.where(known, mean, lost), torch.where(known, error, lost), spread
+    told = torch.where(known & where.seen, mean, lost), _finer(error) / share
+    return (
+        told[0].to(values.dtype),
+        torch.where(known & where.seen, told[1], lost).to(values.dtype),
+        torch.where(known, _finer(spread) / share, lost).to(values.dtype),
+    )
 
 
 def weigh(regressions: list[Regression], trust: list[Tensor]) -> tuple[Evidence, list[Tensor]]:
@@ -190,8 +204,11 @@ def _gram(values: Tensor, other: Tensor, both: Tensor) -> tuple[Tensor, tuple[in
     return torch.cat([gram.flatten(-2), square], -1).permute(0, 3, 1, 2), size
 
 
-def _solve(sums: Tensor, size: tuple[int, int]) -> tuple[Tensor, ...]:
-    """Slopes ``[n b c Y X]``, intercept, mean square residual and spread ``[n b Y X]`` a cell."""
+def _solve(sums: Tensor, size: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
+    """Slopes ``[n b c Y X]``, intercept, mean square residual and spread ``[n b Y X]`` a cell.
+
+    And which cells ``[n 1 Y X]`` have enough pixels; all of it is 0 in the others.
+    """
     count, bands = size[1] - 1, size[0] - size[1]
     sums = sums.permute(0, 2, 3, 1)
     gram, square = sums[..., : size[0] * size[1]].unflatten(-1, size), sums[..., -bands:]
@@ -210,14 +227,13 @@ def _solve(sums: Tensor, size: tuple[int, int]) -> tuple[Tensor, ...]:
     )
     error = (spread**2 - fitted).clamp_min(0)
     intercept = mean_y - (slopes * mean_x[..., None, :]).sum(-1)
-    lost = torch.full_like(error, torch.nan)
+    slopes = torch.where(enough[..., None, None], slopes, torch.zeros_like(slopes))
     error, intercept, spread = (
-        torch.where(enough[..., None], part, lost) for part in (error, intercept, spread)
+        torch.where(enough[..., None], part, torch.zeros_like(part))
+        for part in (error, intercept, spread)
     )
-    return (
-        slopes.permute(0, 3, 4, 1, 2),
-        *(part.permute(0, 3, 1, 2) for part in (intercept, error, spread)),
-    )
+    planes = [part.permute(0, 3, 1, 2) for part in (intercept, error, spread)]
+    return [slopes.permute(0, 3, 4, 1, 2), *planes], enough[:, None]
 
 
 def _flatless(variance: Tensor, mean: Tensor) -> Tensor:
@@ -236,30 +252,16 @@ def _ridge(covariance: Tensor, cross: Tensor, scale: Tensor) -> Tensor:
     return torch.cholesky_solve(right, factor).transpose(-1, -2) * inverse[..., None, :]
 
 
-def _predict(slopes: Tensor, intercept: Tensor, other: Tensor, seen: Tensor) -> Tensor:
+def _predict(slopes: Tensor, intercept: Tensor, other: Tensor) -> Tensor:
     """Apply interpolated coefficients to the other date's pixels, in double."""
-    mean = _finer(intercept)
-    for band in range(other.shape[1]):
-        slope = torch.where(intercept.isfinite(), slopes[:, :, band], torch.nan)
-        mean = mean + _finer(slope) * torch.where(seen > 0, other[:, band : band + 1], 0.0)
+    n, _, count = slopes.shape[:3]
+    fine = _finer(torch.cat([intercept[:, :, None], slopes], 2).flatten(0, 1)).unflatten(0, (n, -1))
+    mean: Tensor = fine[:, :, 0]
+    for band in range(count):
+        mean = torch.addcmul(mean, fine[:, :, 1 + band], other[:, band : band + 1].double())
     return mean
 
 
 def _finer(coarse: Tensor) -> Tensor:
-    """Interpolate cells ``[n b Y X]`` to pixels; cells of NaN are left out, not spread."""
-    known = coarse.isfinite()
-    weight = known.to(coarse.dtype)
-    both = torch.stack([weight, torch.where(known, coarse, torch.zeros_like(coarse))])
-    share, total = F.interpolate(
-        both.flatten(0, 1), scale_factor=CELL, mode="bilinear", align_corners=False
-    ).unflatten(0, (2, -1))
-    return torch.where(share > 0, total / share.clamp_min(1e-12), torch.nan)
-
-
-def _smooth(x: Tensor) -> Tensor:
-    """Mean, twice, in a square of 2·BLUR + 1 pixels; zeros beyond the edge; in double."""
-    size, x = 2 * BLUR + 1, x.double()
-    for _ in range(2):
-        x = F.avg_pool2d(x, (1, size), 1, (0, BLUR), divisor_override=size)
-        x = F.avg_pool2d(x, (size, 1), 1, (BLUR, 0), divisor_override=size)
-    return x
+    """Interpolate cells ``[n b Y X]`` to pixels."""
+    return F.interpolate(coarse, scale_factor=CELL, mode="bilinear", align_corners=False)
