@@ -33,7 +33,7 @@ def main(folder: Path, size: int = 256, methods: tuple[str, ...] = METHODS) -> N
     gappy.to_zarr(fresh(folder / "gappy.zarr"))
 
     ds = xr.open_zarr(folder / "gappy.zarr", decode_coords="all")
-    print(f"cube: {dict(ds.sizes)}, {len(BANDS)} bands, {ds.red.dtype}, chunks {chunks}")
+    print(f"a made-up cube: {dict(ds.sizes)}, {len(BANDS)} bands, {ds.red.dtype}, chunks {chunks}")
     missing = ds.inpaint.gaps().to_dataarray().mean(("variable", "y", "x")).compute()
     for date, share in zip(ds.time.values, missing.values, strict=True):
         print(f"  {str(date)[:10]}  {share:6.1%} missing  {'#' * round(40 * float(share))}")

@@ -286,4 +286,5 @@ def _uncertainty(
     scale = ScalarMappable(Normalize(0, top), colormaps["viridis"])
     bar = figure.colorbar(scale, ax=ax, shrink=0.8, pad=0.02, extend="max")
     unit = filled[bands[0]].attrs.get("units", "unit of the bands")
-    bar.set_label(f"mean of {len(bands)} bands, {unit}" if len(bands) > 1 else str(unit))
+    of = f"1 std, mean of {len(bands)} bands" if len(bands) > 1 else "1 std"
+    bar.set_label(f"{of}, in {unit}")
