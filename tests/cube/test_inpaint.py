@@ -118,6 +118,21 @@ def test_zarr_round_trip(tmp_path: Path) -> None:
         np.testing.assert_array_equal(again[name].values, made[name].values)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+def test_a_geotiff_of_the_std_says_what_is_unknown(tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    import rioxarray  # noqa: F401  (makes .rio)
+
+    ds = make(t=1)
+    ds.spatial_ref.attrs.clear()  # its transform is made up
+    filled = inpaint(ds, WindowMean(), name="mean")
+    std = filled[f"{BANDS[0]}_std"].isel(time=0)
+    std.rio.set_spatial_dims("x", "y").rio.to_raster(tmp_path / "std.tif")
+    with rasterio.open(tmp_path / "std.tif") as source:
+        assert np.isnan(source.nodata)
+        np.testing.assert_array_equal(source.read(1), std.values)
+
+
 def test_packed_floats_are_packed_again(tmp_path: Path) -> None:
     ds = make(dtype="float32") / 10000
     packing = {"dtype": "uint16", "scale_factor": 1e-4, "_FillValue": 0}

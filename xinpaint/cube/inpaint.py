@@ -218,6 +218,7 @@ def _ancillary(variable: xr.Variable, band: xr.DataArray, kind: str) -> xr.Varia
             target["grid_mapping"] = source["grid_mapping"]
     if kind == "std":
         variable.attrs["long_name"] = f"standard deviation of {band.name}"
+        variable.encoding["_FillValue"] = np.nan  # for a GeoTIFF; Zarr and netCDF know without
         # an undecoded cube is in packed units, and so is its std, which has no offset
         for key in ("units", "scale_factor"):
             if key in band.attrs:
