@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import math
 import sys
 import threading
 from collections.abc import Hashable, Mapping, Sequence
@@ -31,6 +32,9 @@ from xinpaint.io.result import Result
 from xinpaint.io.target import target
 
 Index = tuple[int, int, int]
+
+#: Pixels (of all dates) from which on a block is worth the time that `give_back` costs.
+LARGE = 2**20
 
 _LOCK = threading.Lock()
 _OPEN: dict[tuple[str, str], Opened] = {}
@@ -109,7 +113,8 @@ def read_block(job: Job, index: Index) -> Read | Outcome:
         dates = (parts[0].core[0][0], parts[-1].core[0][1])
         tile = Tile((dates, *parts[0].core[1:]), parts[0].padded)
         read = Read(tile, [read_here(opened, part) for part in parts])
-        give_back()
+        if math.prod(part.stop - part.start for part in tile.read) >= LARGE:
+            give_back()
         return read
     except Exception as error:
         return _failed(error, job)
