@@ -95,6 +95,7 @@ def regressions(
         For a > 0, values → a·values + b on both dates gives a·mean + b, a²·error and a·spread.
     """
     seen = other_context.amin(1, keepdim=True)
+    other = seen * other
     same = bool((context == context[:, :1]).all())
     groups = [slice(0, context.shape[1])] if same else _singles(context.shape[1])
     parts: list[list[tuple[Tensor, ...]]] = [[] for _ in nears]
@@ -107,7 +108,7 @@ def regressions(
             where = _Where(seen > 0, both > 0, share, window_sum(both * (share > 0).double(), BLUR))
             for one in pieces(size[0] - size[1], values):
                 fit = [x[:, one] for x in solved]
-                part.append(_answer(fit, values[:, bands][:, one], seen * other, where))
+                part.append(_answer(fit, values[:, bands][:, one], other, where))
     told = [[torch.cat(found, 1) for found in zip(*part, strict=True)] for part in parts]
     return [Regression(mean, error, spread, seen > 0) for mean, error, spread in told]
 
