@@ -110,3 +110,9 @@ def test_what_zarr_fills_empty_chunks_with_is_not_nodata(tmp_path):
     assert ds.red.encoding.get("fill_value") in (0, None)  # Zarr's own; older xarrays hide it
     with pytest.raises(SchemaError, match="nothing says which are missing"):
         ds.inpaint.gaps()
+
+
+def test_a_dim_of_dates_by_another_name_is_to_be_called_time() -> None:
+    ds = make().rename(time="day")
+    with pytest.raises(SchemaError, match=r"'day'.* rename it to time"):
+        schema.read(ds)

@@ -212,9 +212,11 @@ def _passes_through(dataset: xr.Dataset, name: Hashable) -> bool:
 def _dims_of(array: xr.DataArray, axes: dict[str, Hashable]) -> Dims:
     extra = [dim for dim in array.dims if dim not in axes.values()]
     if extra:
+        dated = extra[0] in array.coords and array[extra[0]].dtype.kind == "M"
+        role = "time" if dated else "band"
         raise SchemaError(
             f"variable {array.name!r} has dims {list(array.dims)}; {extra} is none of time, band, "
-            "y, x: select one entry of it with .isel, or rename it to band"
+            f"y, x: select one entry of it with .isel, or rename it to {role}"
         )
     time, band = (axes.get(role) for role in ("time", "band"))
     return Dims(
