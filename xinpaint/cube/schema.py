@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xinpaint.core.qa import is_quality, quality_rule
 from xinpaint.core.task import Packing
 from xinpaint.cube import masking
+from xinpaint.cube.days import days_of
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import SchemaError
 
@@ -109,7 +110,7 @@ def read(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None, where: Mask =
         dims = _dims_of(dataset[name], axes)
         grouped.setdefault(dims, []).append(_layer(dataset, name, dims, observed, where))
     groups = tuple(
-        Group(dims, tuple(layers), _days(dataset, dims.time)) for dims, layers in grouped.items()
+        Group(dims, tuple(layers), days_of(dataset, dims.time)) for dims, layers in grouped.items()
     )
     return Cube(dataset, groups)
 
@@ -278,25 +279,3 @@ def _from_quality(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any |
         if rule is not None and quality.dtype.kind in "iuf" and fits:
             return masking.decode_quality(quality, rule, array, dims)
     return None
-
-
-def _days(dataset: xr.Dataset, time: Hashable | None) -> NDArray[np.float64]:
-    """Days since 1970-01-01 of each date; counts up from 0 where there is no coordinate."""
-    if time is None:
-        return np.zeros(1)
-    if time not in dataset.coords:
-        return np.arange(dataset.sizes[time], dtype=np.float64)
-    dates = dataset[time].values
-    if np.issubdtype(dates.dtype, np.datetime64):
-        days = (dates - np.datetime64("1970-01-01")) / np.timedelta64(1, "D")
-        return np.asarray(days, np.float64)
-    if dates.dtype.kind in "iuf":
-        return dates.astype(np.float64)
-    try:
-        steps = [(date - dates[0]).total_seconds() / 86400 for date in dates]
-    except (AttributeError, TypeError) as error:
-        raise SchemaError(
-            f"coordinate {time!r} has dtype {dates.dtype}; wanted dates: use "
-            f"ds.assign_coords({time}=pandas.to_datetime(...))"
-        ) from error
-    return np.asarray(steps, np.float64)
