@@ -2,13 +2,14 @@ import pytest
 import torch
 
 from xinpaint.nets.convcnp import ConvCNP
+from xinpaint.nets.frame import standardise
 from xinpaint.nets.setconv import SetConv, local_statistics, window_sum
 
 
-@pytest.fixture(scope="module")
-def net():
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "levels"])
+def net(request):
     torch.manual_seed(0)
-    made = ConvCNP((8, 8, 8), (0, 8, 8)).eval().requires_grad_(False)
+    made = ConvCNP((8, 8, 8), (0, 8, 8), levels=request.param).eval().requires_grad_(False)
     for p in made.parameters():  # every path must carry something, or a reach test proves nothing
         p.add_(0.05 * torch.randn_like(p))
     return made
@@ -108,8 +109,24 @@ def test_set_convolution_divides_by_density():
     assert torch.allclose(signal[density > 0], torch.tensor(3.0), atol=1e-5)
 
 
-def test_gradients_are_finite_where_no_context_is_in_reach(net):
-    learner = ConvCNP((8, 8, 8), (0, 8, 8))
+def test_levels_say_how_two_sides_of_a_gap_differ():
+    rows = torch.linspace(0, 1, 96)[:, None].expand(96, 96)
+    values = (rows + 0.01 * torch.randn(96, 96, generator=torch.Generator().manual_seed(0)))[None]
+    context = torch.ones(1, 1, 96, 96)
+    context[..., 44:52, :] = 0
+    found = standardise(values[None] * context, context, levels=True).levels
+    inside = (slice(None), slice(None), slice(24, 72), slice(24, 72))
+    assert (found.known[inside] == 1).all()
+    assert found.down[inside].min() > 0.2, "it rises downwards, across the gap, too"
+    assert found.across[inside].abs().max() < found.down[inside].min()
+    assert (found.ratio[inside] > 1).all(), "over a slope the spread grows with the window"
+    above = found.above[..., 24:72]
+    assert above[..., 8:24, :].mean() > 0.1 and above[..., -24:-8, :].mean() < -0.1
+
+
+@pytest.mark.parametrize("levels", [False, True])
+def test_gradients_are_finite_where_no_context_is_in_reach(levels):
+    learner = ConvCNP((8, 8, 8), (0, 8, 8), levels=levels)
     values, context = cube(1, 160)
     context[..., :, 8:] = 0
     mean, std = learner(values, context)

@@ -114,7 +114,7 @@ def test_a_net_of_dates_trains_on_a_frozen_start(folder: Path, tmp_path: Path) -
     numbers = {"spatial": TINY, "width": 8, "deep": 8, "shared": 8}
     dated = recipe.Recipe(
         name="dated", net="convnp", numbers=numbers, stacks=("stacks/*.tif",), dates=2,
-        start=str(start), **common,
+        spatial=str(start), **common,
     )  # fmt: skip
     path = loop.fit(dated, tmp_path / "dated", data=folder, progress=False)
     before, after = load_file(start), load_file(path)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xinpaint.nets.frame import Frame, answer, standardise
-from xinpaint.nets.planes import each, lone, raised
+from xinpaint.nets.planes import each, lone, raised, strips
 from xinpaint.nets.setconv import SetConv
 
 STRIDE = 8
@@ -62,6 +62,8 @@ class ConvCNP(nn.Module):
         The local statistics reach 2·radius pixels.
     far : int
         Statistics reaching 2·far pixels hold up the scale where near context is scarce.
+    levels : bool
+        Also look at how the level changes across each pixel and far around it.
     """
 
     stride = STRIDE
@@ -72,12 +74,13 @@ class ConvCNP(nn.Module):
         shared: tuple[int, int, int] = (0, 48, 96),
         radius: int = 6,
         far: int = 32,
+        levels: bool = False,
     ) -> None:
         super().__init__()
         w0, w1, w2 = widths
-        self.radius, self.far = radius, far
+        self.radius, self.far, self.levels = radius, far, levels
         self.setconv = SetConv(5)
-        self.stem = nn.Conv2d(16, w0, 3, padding=1)
+        self.stem = nn.Conv2d(28 if levels else 16, w0, 3, padding=1)
         self.enter0 = Block(w0, shared[0])
         self.down1 = nn.Conv2d(w0 + 2, w1, 2, stride=2)
         self.enter1 = Block(w1, shared[1])
@@ -88,6 +91,12 @@ class ConvCNP(nn.Module):
         self.up0 = nn.ConvTranspose2d(w1, w0, 2, stride=2)
         self.leave0 = Block(w0, shared[0])
         self.head = nn.Conv2d(w0, 8, 1)
+        if levels:
+            self.rich = nn.Conv2d(w0, 32, 1)
+            self.weigh = nn.Conv2d(8 + 2 + 2, 24, 1)
+            self.settle = nn.Conv2d(24, 2, 1)
+            nn.init.zeros_(self.settle.weight)
+            nn.init.zeros_(self.settle.bias)  # type: ignore[arg-type]
         self.temperature: Tensor
         self.register_buffer("temperature", torch.ones(()))
 
@@ -115,33 +124,40 @@ class ConvCNP(nn.Module):
 
     def frame(self, values: Tensor, context: Tensor) -> Frame:
         """Standardised context, and the unit in which it is answered."""
-        return standardise(values, context, self.radius, self.far)
+        return standardise(values, context, self.radius, self.far, levels=self.levels)
 
     def respond(self, frame: Frame, context: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, from the standardised context."""
-        offset, scale = self.trunk(frame.z, context)
+        offset, scale = self.trunk(frame, context)
         return answer(frame, offset, scale * self.temperature)
 
-    def trunk(self, z: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def trunk(self, frame: Frame, context: Tensor) -> tuple[Tensor, Tensor]:
         """Offset and scale in units of the local spread, from standardised context."""
-        shape, bands = z.shape, z.shape[1]
-        z, context = lone(z), lone(context)
-        x0 = self.enter0(each(self._begin, z, context), bands)
+        shape, bands = context.shape, context.shape[1]
+        z, context, *levels = (lone(x) for x in (frame.z, context, *(frame.levels or ())))
+        x0 = self.enter0(each(self._begin, z, context, *levels[:3]), bands)
         x1 = self.enter1(each(partial(_lower, self.down1, 2), x0, z, context), bands)
         x2 = self.deep(each(partial(_lower, self.down2, 4), x1, z, context), bands)
         x1 = self.leave1(each(partial(raised, self.up1), x1, x2, out=x1), bands)
         x0 = self.leave0(each(partial(raised, self.up0), x0, x1, out=x0), bands)
         # in mixed precision only the trunk is coarse
-        out = each(self._end, x0).unflatten(0, shape[:2]).float()
+        out = each(self._end, x0, *levels[3:]).unflatten(0, shape[:2]).float()
         return out[:, :, 0], 0.01 + F.softplus(out[:, :, 1])
 
-    def _begin(self, z: Tensor, context: Tensor) -> Tensor:
-        near = torch.cat([z, context, *self.setconv(z, context)], 1)
+    def _begin(self, z: Tensor, context: Tensor, *slopes: Tensor) -> Tensor:
+        near = torch.cat([z, context, *self.setconv(z, context), *slopes], 1)
         near = F.pixel_unshuffle(near, 2).contiguous(memory_format=torch.channels_last)
         return F.relu(self.stem(near), inplace=True)
 
-    def _end(self, x: Tensor) -> Tensor:
-        return F.pixel_shuffle(self.head(F.relu(x)), 2)
+    def _end(self, x: Tensor, *wide: Tensor) -> Tensor:
+        return strips(self._settle, x, *wide) if wide else F.pixel_shuffle(self.head(F.relu(x)), 2)
+
+    def _settle(self, x: Tensor, *wide: Tensor) -> Tensor:
+        x = F.relu(x)
+        out = F.pixel_shuffle(self.head(x), 2)
+        told = torch.cat([F.pixel_shuffle(self.rich(x), 2), out, *wide], 1)
+        settled: Tensor = out + self.settle(F.relu(self.weigh(told)))
+        return settled
 
 
 def _lower(down: nn.Module, size: int, x: Tensor, z: Tensor, context: Tensor) -> Tensor:

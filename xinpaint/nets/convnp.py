@@ -91,14 +91,6 @@ class ConvNP(nn.Module):
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("several", torch.ones(()))  # as temperature, where many dates speak
 
-    def adopt(self, other: ConvNP) -> None:
-        """Begin with the weights of a net that is not fine; what is new in this one starts at 0."""
-        held = other.state_dict()
-        for name, mine in self.state_dict().items():
-            if mine.shape != held[name].shape:
-                mine.zero_()
-            mine[tuple(slice(n) for n in held[name].shape)] = held[name]
-
     @property
     def reach(self) -> int:
         """Pixels that context can be away and matter."""

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from xinpaint.nets.levels import Levels, slopes
+from xinpaint.nets.planes import unit
 from xinpaint.nets.setconv import local_statistics
 
 #: Share of the far variance in the scale of the answers.
@@ -21,9 +23,12 @@ class Frame(NamedTuple):
     mean: Tensor
     spread: Tensor
     lost: Tensor
+    levels: Levels | None = None
 
 
-def standardise(values: Tensor, context: Tensor, radius: int = 6, far: int = 32) -> Frame:
+def standardise(
+    values: Tensor, context: Tensor, radius: int = 6, far: int = 32, *, levels: bool = False
+) -> Frame:
     """Standardised context, and the unit in which it is answered.
 
     Near statistics are the centre and scale of the answers, held up by the far ones: a few equal
@@ -36,16 +41,23 @@ def standardise(values: Tensor, context: Tensor, radius: int = 6, far: int = 32)
         Values are zero outside the context (1.0).
     radius, far : int
         The near and the far statistics reach 2·radius and 2·far pixels.
+    levels : bool
+        Also tell how the level changes across each pixel and far around it.
     """
     mean, spread, _ = local_statistics(values, context, radius)
     live = (spread > 0) & (context > 0)
     z = torch.where(live, (values - mean) / torch.where(live, spread, torch.ones_like(spread)), 0.0)
     wide_mean, wide_spread, _ = local_statistics(values, context, far)
     lost = mean.isnan()
-    both = torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
+    near, both = spread, torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
     mean, spread = torch.where(lost, wide_mean, mean), torch.where(lost, wide_spread, both)
-    lost = mean.isnan()
-    return Frame(z.clamp(-20, 20), mean.nan_to_num(), spread.nan_to_num(), lost)
+    frame = Frame(z.clamp(-20, 20), mean.nan_to_num(), spread.nan_to_num(), mean.isnan())
+    if not levels:
+        return frame
+    known = ~frame.lost & (frame.spread > 0)
+    above = unit(wide_mean.nan_to_num() - frame.mean, frame.spread, known)
+    ratio = unit(wide_spread.nan_to_num(), frame.spread, known)
+    return frame._replace(levels=Levels(*slopes(values, context, near), above, ratio))
 
 
 def answer(frame: Frame, offset: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+#: Lines at half the resolution whose layers stay in a processor's caches.
+STRIP = 16
+
 
 def each(function: Callable[..., Tensor], *parts: Tensor, out: Tensor | None = None) -> Tensor:
     """`function` of the rows of `parts`, one row at a time where nothing is learned on a CPU.
@@ -41,6 +44,23 @@ def pieces(count: int, x: Tensor) -> list[slice]:
     if count == 1 or x.device.type != "cpu" or torch.is_grad_enabled():
         return [slice(None)]
     return [slice(k, k + 1) for k in range(count)]
+
+
+def strips(function: Callable[..., Tensor], x: Tensor, *planes: Tensor) -> Tensor:
+    """`function` of a few lines at a time where nothing is learned on a CPU.
+
+    Parameters
+    ----------
+    function : callable
+        Takes lines of `x` and twice as many of each of `planes`, looks at each pixel by itself,
+        and returns as many lines as `planes` have.
+    x : Tensor ``[rows channels y/2 x/2]``
+    planes : Tensor ``[rows channels y x]``
+    """
+    if x.device.type != "cpu" or torch.is_grad_enabled():
+        return function(x, *planes)
+    lines = zip(x.split(STRIP, 2), *(part.split(2 * STRIP, 2) for part in planes), strict=True)
+    return torch.cat([function(*some) for some in lines], 2)
 
 
 def _rows_like(row: Tensor, count: int) -> Tensor:
@@ -106,6 +126,8 @@ def full(x: Tensor, shape: torch.Size) -> Tensor:
 
 def bands_of(part: Any, one: slice) -> Any:
     """Some bands of tensors ``[n b ...]``, in tuples and lists, too; what has none stays."""
+    if part is None:
+        return None
     if isinstance(part, Tensor):
         return part[:, one] if part.ndim > 3 and part.shape[1] > 1 else part
     told = [bands_of(inner, one) for inner in part]

@@ -37,9 +37,9 @@ class Recipe:
     change, large : float
         How often another date holds a change that no mask tells of, and how often that is most of
         what is in sight.
-    start : str
-        Weights (a shipped name or a path) to start from: of the same net, or of the spatial part
-        of a net that looks at dates, which then stays frozen.
+    start, spatial : str
+        Weights (a shipped name or a path) to start from: of the same net, or one that lacks some
+        of its layers; and, of a net that looks at dates, of its spatial part, which stays frozen.
     reflectance : dict
         For classes of water: globs of GeoTIFFs, and the factors and offsets of red, nir and swir1
         that make their numbers reflectance, ``[[r, n, s], [r, n, s]]``.
@@ -97,6 +97,7 @@ class Recipe:
     change: float = 0.35
     large: float = 0.0
     start: str = ""
+    spatial: str = ""
     gaps: dict[str, float] = field(default_factory=dict)
     jitter: float = 0.0
     patch: int = 96

@@ -49,20 +49,53 @@ def begin(plan: Recipe, device: str) -> State:
     Raises
     ------
     RecipeError
-        If there is no such net.
+        If there is no such net, or the weights to start from are not of its kind.
     """
     if plan.net not in NETS:
         raise RecipeError(f"net = {plan.net!r}: known nets are {sorted(NETS)}")
     torch.manual_seed(plan.seed)
     net, average = NETS[plan.net](**plan.numbers), NETS[plan.net](**plan.numbers)
     if plan.start:
-        begun = find(plan.start).net("cpu")
-        if isinstance(net, ConvNP) and isinstance(begun, ConvNP):
-            net.adopt(begun)
-        else:
-            part = net if type(begun) is type(net) else net.get_submodule("spatial")
-            part.load_state_dict(begun.state_dict())
+        _adopt_file(net, "start", plan.start)
+    if plan.spatial:
+        if not isinstance(net, ConvNP):
+            raise RecipeError(f"spatial: net = {plan.net!r} has no spatial part; use start")
+        _adopt_file(net.spatial, "spatial", plan.spatial)
     return learning(net.to(device).train(), average.to(device), plan)
+
+
+def _adopt_file(net: nn.Module, key: str, name: str) -> None:
+    begun = find(name).net("cpu")
+    if type(begun) is not type(net):
+        raise RecipeError(
+            f"{key} = {name!r} is a {type(begun).__name__}; wanted weights of a "
+            f"{type(net).__name__} (the spatial part of a net of dates has a key of its own: "
+            "spatial)"
+        )
+    adopt(net, begun)
+
+
+def adopt(net: nn.Module, poorer: nn.Module) -> None:
+    """Begin with the weights of a net of the same kind that may be narrower or have fewer layers.
+
+    Channels that it lacks start at 0; layers that it lacks stay as they are.
+
+    Raises
+    ------
+    RecipeError
+        If it has layers that this net lacks.
+    """
+    held, mine = poorer.state_dict(), net.state_dict()
+    lost = sorted(set(held) - set(mine))
+    if lost:
+        raise RecipeError(
+            f"the weights to start from have layers {lost[:3]} that this net lacks: start from "
+            "others, or give [numbers] as the card of those weights does"
+        )
+    for name, begun in held.items():
+        if mine[name].shape != begun.shape:
+            mine[name].zero_()
+        mine[name][tuple(slice(n) for n in begun.shape)] = begun
 
 
 def learning(net: nn.Module, average: nn.Module, plan: Recipe) -> State:
