@@ -52,13 +52,14 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
-    """Four nets, a second seed of one, another loss of another."""
+    """Four nets, a second seed of one, another loss and a poorer net of another."""
     base = tmp_path / "runs"
     both = {"steps": 20, "nll": 1.0, "ms_ssim": 0.5}
     for net in ("convcnp", "convlnp", "unet", "partialconv"):
         write(base / f"{net}-0", net, **both)
     write(base / "unet-1", "unet", seed=1, **both)
     write(base / "convcnp-0-nll", "convcnp", **both | {"ms_ssim": 0.0})
+    write(base / "plain-0", "convcnp", lacks="levels", **both | {"steps": 30})
     (base / "unet-0" / "time.json").write_text(json.dumps({"cpu_seconds": 1234}))
     return base
 
@@ -95,17 +96,18 @@ def test_the_page_and_what_is_beside_it(
     assert "partialconv: coverage" not in page
     parameters = runs.read_run(trained / "unet-0" / "unet.safetensors").parameters
     assert f"| unet | {parameters:,} | 20 | 2 | 1,234 |" in page
-    assert "| convcnp | likelihood | 20 |" in page
+    for told in ("convcnp | both | 20", "convcnp | likelihood | 20", "convcnp without levels | both"):
+        assert f"| {told} |" in page
     with (docs / "results-models.csv").open() as file:
         rows = list(csv.DictReader(file))
     cases = 3 * 4  # two scenes and the validation scene, four kinds of gap
-    assert len(rows) == cases * (len(METHODS) + 2)
+    assert len(rows) == cases * (len(METHODS) + 3)
     flat = [r for r in rows if r["method"] == "partialconv"]
     assert all(r["cover90"] == "" and r["crps"] == r["mae"] for r in flat)
     for name in ("models.png", "models-reliability.png"):
         assert (docs / "images" / name).stat().st_size > 10_000
     log = (docs / "ood-runs.csv").read_text()
-    assert len(log.splitlines()) == 1 + 7  # the default, five main runs, one of the ablation
+    assert len(log.splitlines()) == 1 + 8  # the default, five main runs, two of the ablation
 
     monkeypatch.setattr(scoring, "score", lambda *_: pytest.fail("scored again"))
     assert models.main(words(tmp_path, trained)) == 0

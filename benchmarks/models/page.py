@@ -79,7 +79,7 @@ def page(found: Found, about: Mapping[str, object], log: str) -> str:
         f"## What it costs\n\n{_COST}\n\n{tables.budget(runs, found.speed)}",
     ]
     if any(not run.main for run in runs):
-        parts.append(f"## Losses\n\n{_ABLATION}\n\n{tables.ablation(rows, runs)}")
+        parts.append(f"## What each part brings\n\n{_ABLATION}\n\n{tables.ablation(rows, runs)}")
     if found.coherence:
         parts.append(f"## Draws\n\n{_DRAWS}\n\n{tables.coherence(found.coherence)}")
     parts += [f"## Pictures\n\n{_PICTURES}", f"## OOD runs\n\n{_LOG}\n\n{log}"]
@@ -127,8 +127,9 @@ _COST = """Training time is processor seconds. Throughput is that of one thread 
 256 × 256 pixels, a quarter of them missing, all methods in one run. The parameters of `convnp`
 count the part that looks at other dates."""
 
-_ABLATION = """The same net trained on one term of the loss or on both, on the cases that all were
-scored under."""
+_ABLATION = """The same net trained on one term of the loss or on both, with levels (how the local
+mean changes across a pixel and far around it) and without, on the cases that all were scored
+under."""
 
 _DRAWS = f"""Correlation of hidden values some pixels apart, for the first mask of
 {" and ".join(WHERE)} gaps of each OOD scene, {COUNT} draws each, as

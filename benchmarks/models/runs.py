@@ -27,11 +27,13 @@ class Run:
     """One weights file.
 
     `method` is its row in the tables; `main` whether it stands for its net there, `first` whether
-    it is scored under every mask. `cpu_seconds` is NaN where nothing says what training took.
+    it is scored under every mask. `kind` is the net, and what it is made without.
+    `cpu_seconds` is NaN where nothing says what training took.
     """
 
     method: str
     net: str
+    kind: str
     loss: str
     steps: int
     seed: int
@@ -51,7 +53,7 @@ def read_runs(folders: Iterable[Path]) -> list[Run]:
     """Every weights file in folders or one level below them.
 
     For each net the runs of both losses and most steps are the main ones, the first seed first;
-    the others are there for the ablation.
+    the others, and those of a net that is made without something, are there for the ablation.
 
     Raises
     ------
@@ -83,6 +85,7 @@ def read_run(path: Path | None, method: str = "") -> Run:
     return Run(
         method or net,
         net,
+        _kind(net, told["numbers"]),
         _loss(recipe),
         int(recipe.get("steps", 0)),
         int(recipe.get("seed", 0)),
@@ -93,6 +96,11 @@ def read_run(path: Path | None, method: str = "") -> Run:
     )
 
 
+def _kind(net: str, numbers: dict[str, Any]) -> str:
+    plain = net == "convcnp" and not numbers.get("levels")
+    return f"{net} without levels" if plain else net
+
+
 def _loss(recipe: dict[str, Any]) -> str:
     if not recipe.get("ms_ssim", 0.5):
         return LIKELIHOOD
@@ -101,15 +109,21 @@ def _loss(recipe: dict[str, Any]) -> str:
 
 def _placed(run: Run, all_runs: list[Run]) -> Run:
     """Say whether it stands for its net, and what its row is called."""
-    alike = [r for r in all_runs if r.net == run.net and r.loss == BOTH]
+    alike = [r for r in all_runs if r.kind == run.kind and r.loss == BOTH]
     steps = max((r.steps for r in alike), default=0)
-    if run.loss == BOTH and run.steps == steps:
+    most = run.loss == BOTH and run.steps == steps
+    if most and not _aside(run, all_runs):
         first = run.seed == min(r.seed for r in alike if r.steps == steps)
         return replace(run, method=_label(run.net), first=first)
-    method = f"{_label(run.net)}, {run.loss}"
-    if run.loss == BOTH:
+    method = f"{_label(run.kind)}, {run.loss}"
+    if run.loss == BOTH and not most:
         method += f" {run.steps}"
     return replace(run, method=method, main=False, first=False)
+
+
+def _aside(run: Run, all_runs: list[Run]) -> bool:
+    """Whether the same net is there with nothing left out."""
+    return run.kind != run.net and any(r.kind == r.net == run.net for r in all_runs)
 
 
 def _label(net: str) -> str:

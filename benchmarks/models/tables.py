@@ -158,17 +158,17 @@ def budget(runs: Sequence[Run], speed: Mapping[str, float]) -> str:
 
 
 def ablation(rows: Sequence[Row], runs: Sequence[Run]) -> str:
-    """A line for each net and loss, on the cases that all of them were scored under."""
+    """A line for each net, loss and seed, on the cases that all of them were scored under."""
     nets = dict.fromkeys(r.net for r in runs if not r.main)
-    head = ["net", "loss", "steps", "PSNR, validation", "SSIM", "CRPS", "90 % covers"]
+    head = ["net", "loss", "steps", "seed", "PSNR, validation", "SSIM", "CRPS", "90 % covers"]
     head += ["PSNR, OOD", "SSIM", "CRPS", "90 % covers"]
     lines = [head, ["---"] * len(head)]
     for net in nets:
-        own = [r for r in runs if r.net == net and (r.first or not r.main)]
+        own = [r for r in runs if r.net == net]
         told = {r.path: [w for w in rows if (w.method, w.run) == (r.method, r.seed)] for r in own}
         common = set.intersection(*({_case(w) for w in some} for some in told.values()))
         for run in own:
-            cells: list[str] = [net, run.loss, f"{run.steps:,}"]
+            cells: list[str] = [run.kind, run.loss, f"{run.steps:,}", str(run.seed)]
             for split in (VALIDATION, OOD):
                 some = [w for w in told[run.path] if w.split == split and _case(w) in common]
                 cells += [number(mean_of(some, m), METRICS[m][1]) for m in _TOLD]

@@ -15,7 +15,7 @@ from xinpaint.nets.table import NETS
 
 #: Numbers of a net small enough for a test.
 SMALL: dict[str, dict[str, Any]] = {
-    "convcnp": {"widths": [8, 8, 8], "shared": [0, 8, 8]},
+    "convcnp": {"widths": [8, 8, 8], "shared": [0, 8, 8], "levels": True},
     "ongrid": {"width": 8, "blocks": 2, "kernel": 9, "shared": 8},
     "convlnp": {"widths": [8, 8], "shared": 8, "latents": 4},
     "unet": {"widths": [8, 8, 8, 8], "shared": 8},
@@ -23,10 +23,13 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def write(folder: Path, net: str, *, name: str = "", seed: int = 0, **recipe: Any) -> Path:
+def write(
+    folder: Path, net: str, *, name: str = "", seed: int = 0, lacks: str = "", **recipe: Any
+) -> Path:
     """Random weights of a small net, as training would have left them in a folder."""
     torch.manual_seed(seed)
-    made = NETS[net](**SMALL[net])
+    numbers = {key: value for key, value in SMALL[net].items() if key != lacks}
+    made = NETS[net](**numbers)
     with torch.no_grad():
         for p in made.parameters():  # heads begin at zero, and would answer nothing but the frame
             p.add_(0.05 * torch.randn_like(p))
@@ -35,7 +38,7 @@ def write(folder: Path, net: str, *, name: str = "", seed: int = 0, **recipe: An
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name or net}.safetensors"
     told = {"name": name or net, "net": net, "seed": seed, **recipe}
-    return save(path, made, name=net, numbers=SMALL[net], recipe=told, scores={})
+    return save(path, made, name=net, numbers=numbers, recipe=told, scores={})
 
 
 @cache
