@@ -18,7 +18,11 @@ from benchmarks.speed import scene
 Say = Callable[[str], None]
 WORKERS = 2
 #: Blocks of the curve: dates, rows, columns.
-BLOCKS = ((1, 128, 128), (1, 256, 256), (1, 512, 512), (1, 1024, 1024), (8, 512, 512))
+BLOCKS = (
+    *((1, side, side) for side in (128, 256, 512, 1024)),
+    (8, 512, 512),
+    (4, 1024, 1024),
+)
 PARTS = ("throughput", "blocks", "memory", "million")
 
 
@@ -66,7 +70,8 @@ def throughput(say: Say, folder: Path, side: int, block: int) -> float:
 
 def sizes(say: Say, folder: Path, side: int, blocks: Sequence[tuple[int, int, int]]) -> None:
     """What blocks of several sizes cost one process."""
-    middle = {1: side} | {dates: curve.TILE for dates, _, _ in blocks if dates > 1}
+    middle = {d: max(tall for dates, tall, _ in blocks if dates == d) for d, _, _ in blocks}
+    middle[1] = side
     for dates, wide in middle.items():
         cubes.write(folder / f"{dates}.zarr", 3 * wide, curve.TILE, dates=dates)
     say(f"one process of one thread; source in chunks of {curve.TILE}²; processor time; memory:")
