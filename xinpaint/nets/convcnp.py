@@ -64,6 +64,8 @@ class ConvCNP(nn.Module):
         Statistics reaching 2·far pixels hold up the scale where near context is scarce.
     levels : bool
         Also look at how the level changes across each pixel and far around it.
+    between : sequence of int
+        Radii of windows between `radius` and `far`, for the middle of wide gaps.
     """
 
     stride = STRIDE
@@ -75,10 +77,11 @@ class ConvCNP(nn.Module):
         radius: int = 6,
         far: int = 32,
         levels: bool = False,
+        between: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         w0, w1, w2 = widths
-        self.radius, self.far, self.levels = radius, far, levels
+        self.radius, self.far, self.levels, self.between = radius, far, levels, tuple(between)
         self.setconv = SetConv(5)
         self.stem = nn.Conv2d(28 if levels else 16, w0, 3, padding=1)
         self.enter0 = Block(w0, shared[0])
@@ -124,7 +127,9 @@ class ConvCNP(nn.Module):
 
     def frame(self, values: Tensor, context: Tensor) -> Frame:
         """Standardised context, and the unit in which it is answered."""
-        return standardise(values, context, self.radius, self.far, levels=self.levels)
+        return standardise(
+            values, context, self.radius, self.far, levels=self.levels, between=self.between
+        )
 
     def respond(self, frame: Frame, context: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, from the standardised context."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,10 +11,12 @@ from torch.nn import functional as F
 
 from xinpaint.nets.levels import Levels, slopes
 from xinpaint.nets.planes import unit
-from xinpaint.nets.setconv import local_statistics
+from xinpaint.nets.setconv import local_density, local_mean, local_statistics
 
 #: Share of the far variance in the scale of the answers.
 FAR_SHARE = 0.05
+#: Weight of a wider window beside a narrower one, both full: where context is near it hardly counts.
+WIDER = 0.02
 
 
 class Frame(NamedTuple):
@@ -27,7 +30,13 @@ class Frame(NamedTuple):
 
 
 def standardise(
-    values: Tensor, context: Tensor, radius: int = 6, far: int = 32, *, levels: bool = False
+    values: Tensor,
+    context: Tensor,
+    radius: int = 6,
+    far: int = 32,
+    *,
+    levels: bool = False,
+    between: Sequence[int] = (),
 ) -> Frame:
     """Standardised context, and the unit in which it is answered.
 
@@ -43,14 +52,26 @@ def standardise(
         The near and the far statistics reach 2·radius and 2·far pixels.
     levels : bool
         Also tell how the level changes across each pixel and far around it.
+    between : sequence of int
+        Radii of windows between the near and the far one, narrow ones first: in the middle of a
+        wide gap the centre of the answers then goes over from the near statistics to the far ones
+        little by little, not at once.
     """
-    mean, spread, _ = local_statistics(values, context, radius)
+    mean, spread, density = local_statistics(values, context, radius)
     live = (spread > 0) & (context > 0)
     z = torch.where(live, (values - mean) / torch.where(live, spread, torch.ones_like(spread)), 0.0)
-    wide_mean, wide_spread, _ = local_statistics(values, context, far)
-    lost = mean.isnan()
-    near, both = spread, torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
-    mean, spread = torch.where(lost, wide_mean, mean), torch.where(lost, wide_spread, both)
+    wide_mean, wide_spread, wide_density = local_statistics(values, context, far)
+    near, lost = spread, mean.isnan()
+    if between:
+        shares = [density / (2 * radius + 1) ** 4, wide_density / (2 * far + 1) ** 4]
+        spread = _blended([near**2, wide_spread**2], shares).sqrt()
+        middle = [(local_mean(values, context, r), local_density(context, r)) for r in between]
+        shares[1:1] = [d / (2 * r + 1) ** 4 for r, (_, d) in zip(between, middle, strict=True)]
+        mean = _blended([mean, *(m for m, _ in middle), wide_mean], shares)
+        spread = torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
+    else:
+        both = torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
+        mean, spread = torch.where(lost, wide_mean, mean), torch.where(lost, wide_spread, both)
     frame = Frame(z.clamp(-20, 20), mean.nan_to_num(), spread.nan_to_num(), mean.isnan())
     if not levels:
         return frame
@@ -58,6 +79,17 @@ def standardise(
     above = unit(wide_mean.nan_to_num() - frame.mean, frame.spread, known)
     ratio = unit(wide_spread.nan_to_num(), frame.spread, known)
     return frame._replace(levels=Levels(*slopes(values, context, near), above, ratio))
+
+
+def _blended(parts: Sequence[Tensor], shares: Sequence[Tensor]) -> Tensor:
+    """Mean of parts by their share, each wider one :data:`WIDER` of it; NaN without any."""
+    total = weight = torch.zeros_like(parts[0])
+    for k, (part, share) in enumerate(zip(parts, shares, strict=True)):
+        known = part.isfinite()
+        heavy = torch.where(known, WIDER**k * share, torch.zeros_like(part))
+        total = total + heavy * part.nan_to_num()
+        weight = weight + heavy
+    return total / torch.where(weight > 0, weight, torch.nan)
 
 
 def answer(frame: Frame, offset: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:

@@ -62,7 +62,7 @@ def local_statistics(values: Tensor, context: Tensor, radius: int) -> tuple[Tens
         In double precision and without any absolute constant: for a > 0, values → a·values + b
         gives a·mean + b and a·spread.
     """
-    density = _density(context, radius)
+    density = local_density(context, radius)
     both = each(partial(_moments, radius), lone(values), lone(density))
     both = both.unflatten(0, values.shape[:2])
     return both[:, :, 0], both[:, :, 1], density
@@ -70,12 +70,13 @@ def local_statistics(values: Tensor, context: Tensor, radius: int) -> tuple[Tens
 
 def local_mean(values: Tensor, context: Tensor, radius: int) -> Tensor:
     """The mean of :func:`local_statistics` alone, at half the cost."""
-    density = _density(context, radius)
+    density = local_density(context, radius)
     mean = each(partial(_mean, radius), lone(values), lone(density))
     return mean.reshape(values.shape)
 
 
-def _density(context: Tensor, radius: int) -> Tensor:
+def local_density(context: Tensor, radius: int) -> Tensor:
+    """The weight of the context in the window around every pixel."""
     if bool((context == context[:, :1]).all()):  # the bands share their gaps: count once
         return window_sum(context[:, :1], radius).expand_as(context)
     return window_sum(context, radius)
