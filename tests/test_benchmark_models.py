@@ -96,7 +96,11 @@ def test_the_page_and_what_is_beside_it(
     assert "partialconv: coverage" not in page
     parameters = runs.read_run(trained / "unet-0" / "unet.safetensors").parameters
     assert f"| unet | {parameters:,} | 20 | 2 | 1,234 |" in page
-    for told in ("convcnp | both | 20", "convcnp | likelihood | 20", "convcnp without levels | both"):
+    for told in (
+        "convcnp | both | 20",
+        "convcnp | likelihood | 20",
+        "convcnp without levels | both",
+    ):
         assert f"| {told} |" in page
     with (docs / "results-models.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -15,7 +15,12 @@ from xinpaint.nets.table import NETS
 
 #: Numbers of a net small enough for a test.
 SMALL: dict[str, dict[str, Any]] = {
-    "convcnp": {"widths": [8, 8, 8], "shared": [0, 8, 8], "levels": True},
+    "convcnp": {
+        "widths": [8, 8, 8],
+        "shared": [0, 8, 8],
+        "levels": True,
+        "between": [12, 20],
+    },
     "ongrid": {"width": 8, "blocks": 2, "kernel": 9, "shared": 8},
     "convlnp": {"widths": [8, 8], "shared": 8, "latents": 4},
     "unet": {"widths": [8, 8, 8, 8], "shared": 8},

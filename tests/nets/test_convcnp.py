@@ -5,11 +5,13 @@ from xinpaint.nets.convcnp import ConvCNP
 from xinpaint.nets.frame import standardise
 from xinpaint.nets.setconv import SetConv, local_statistics, window_sum
 
+ALL = {"levels": True, "between": (12, 20)}
 
-@pytest.fixture(scope="module", params=[False, True], ids=["plain", "levels"])
+
+@pytest.fixture(scope="module", params=[{}, ALL], ids=["plain", "all"])
 def net(request):
     torch.manual_seed(0)
-    made = ConvCNP((8, 8, 8), (0, 8, 8), levels=request.param).eval().requires_grad_(False)
+    made = ConvCNP((8, 8, 8), (0, 8, 8), **request.param).eval().requires_grad_(False)
     for p in made.parameters():  # every path must carry something, or a reach test proves nothing
         p.add_(0.05 * torch.randn_like(p))
     return made
@@ -124,9 +126,22 @@ def test_levels_say_how_two_sides_of_a_gap_differ():
     assert above[..., 8:24, :].mean() > 0.1 and above[..., -24:-8, :].mean() < -0.1
 
 
-@pytest.mark.parametrize("levels", [False, True])
-def test_gradients_are_finite_where_no_context_is_in_reach(levels):
-    learner = ConvCNP((8, 8, 8), (0, 8, 8), levels=levels)
+def test_answers_have_no_edge_where_the_near_window_ends():
+    rows = torch.arange(160.0)[:, None].expand(160, 160)
+    values = (rows + torch.randn(160, 160, generator=torch.Generator().manual_seed(0)))[None, None]
+    context = torch.ones_like(values)
+    context[..., 60:100, :] = 0
+    ends = slice(60 + 2 * 6 - 1, 60 + 2 * 6 + 1)
+    for between, smooth in (((), False), ((12, 20), True)):
+        frame = standardise(values * context, context, between=between)
+        jump = [float(x[0, 0, ends, 80].diff().abs()) for x in (frame.mean, frame.spread)]
+        assert (jump[0] < 3) == smooth, "the gap rises by 40"
+        assert (jump[1] < 10) == smooth
+
+
+@pytest.mark.parametrize("numbers", [{}, ALL], ids=["plain", "all"])
+def test_gradients_are_finite_where_no_context_is_in_reach(numbers):
+    learner = ConvCNP((8, 8, 8), (0, 8, 8), **numbers)
     values, context = cube(1, 160)
     context[..., :, 8:] = 0
     mean, std = learner(values, context)

@@ -12,7 +12,9 @@ from xinpaint.nets.regression import REACH, regress, regressions
 
 def made_of(fine: bool) -> ConvNP:
     """A plain net, or one with all there is."""
-    numbers = {"widths": (8, 8, 8), "shared": (0, 8, 8), "levels": fine}
+    numbers = {"widths": (8, 8, 8), "shared": (0, 8, 8), "levels": fine} | (
+        {"between": (12, 20)} if fine else {}
+    )
     return ConvNP(numbers, width=8, deep=8, shared=8, fine=fine)
 
 

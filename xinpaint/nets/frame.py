@@ -15,7 +15,7 @@ from xinpaint.nets.setconv import local_density, local_mean, local_statistics
 
 #: Share of the far variance in the scale of the answers.
 FAR_SHARE = 0.05
-#: Weight of a wider window beside a narrower one, both full: where context is near it hardly counts.
+#: Weight of a wider window beside a narrower one, both full: hardly any where context is near.
 WIDER = 0.02
 
 
