@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xinpaint.nets.levels import Levels, slopes
-from xinpaint.nets.planes import unit
+from xinpaint.nets.planes import bands_of, pieces, unit
 from xinpaint.nets.setconv import local_density, local_mean, local_statistics
 
 #: Share of the far variance in the scale of the answers.
@@ -83,10 +83,14 @@ def standardise(
 
 def _blended(parts: Sequence[Tensor], shares: Sequence[Tensor]) -> Tensor:
     """Mean of parts by their share, each wider one :data:`WIDER` of it; NaN without any."""
+    rows = pieces(parts[0].shape[1], parts[0])
+    return torch.cat([_blend(*bands_of((parts, shares), one)) for one in rows], 1)
+
+
+def _blend(parts: Sequence[Tensor], shares: Sequence[Tensor]) -> Tensor:
     total = weight = torch.zeros_like(parts[0])
     for k, (part, share) in enumerate(zip(parts, shares, strict=True)):
-        known = part.isfinite()
-        heavy = torch.where(known, WIDER**k * share, torch.zeros_like(part))
+        heavy = torch.where(part.isfinite(), WIDER**k * share, torch.zeros_like(part))
         total = total + heavy * part.nan_to_num()
         weight = weight + heavy
     return total / torch.where(weight > 0, weight, torch.nan)
