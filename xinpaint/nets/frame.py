@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xinpaint.nets.levels import Levels, slopes
-from xinpaint.nets.planes import bands_of, pieces, unit
+from xinpaint.nets.planes import joined, pieces, unit
 from xinpaint.nets.setconv import local_density, local_mean, local_statistics
 
 #: Share of the far variance in the scale of the answers.
@@ -57,6 +57,22 @@ def standardise(
         wide gap the centre of the answers then goes over from the near statistics to the far ones
         little by little, not at once.
     """
+    made = [
+        _standardised(values[:, one], context[:, one], radius, far, levels, between)
+        for one in pieces(values.shape[1], values)
+    ]
+    return made[0] if len(made) == 1 else joined(made)
+
+
+def _standardised(
+    values: Tensor,
+    context: Tensor,
+    radius: int,
+    far: int,
+    levels: bool,
+    between: Sequence[int],
+) -> Frame:
+    """`standardise`, of some bands."""
     mean, spread, density = local_statistics(values, context, radius)
     live = (spread > 0) & (context > 0)
     z = torch.where(live, (values - mean) / torch.where(live, spread, torch.ones_like(spread)), 0.0)
@@ -83,11 +99,6 @@ def standardise(
 
 def _blended(parts: Sequence[Tensor], shares: Sequence[Tensor]) -> Tensor:
     """Mean of parts by their share, each wider one :data:`WIDER` of it; NaN without any."""
-    rows = pieces(parts[0].shape[1], parts[0])
-    return torch.cat([_blend(*bands_of((parts, shares), one)) for one in rows], 1)
-
-
-def _blend(parts: Sequence[Tensor], shares: Sequence[Tensor]) -> Tensor:
     total = weight = torch.zeros_like(parts[0])
     for k, (part, share) in enumerate(zip(parts, shares, strict=True)):
         heavy = torch.where(part.isfinite(), WIDER**k * share, torch.zeros_like(part))

@@ -132,3 +132,13 @@ def bands_of(part: Any, one: slice) -> Any:
         return part[:, one] if part.ndim > 3 and part.shape[1] > 1 else part
     told = [bands_of(inner, one) for inner in part]
     return type(part)(*told) if hasattr(part, "_fields") else told
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """Tensors ``[n b ...]`` of some bands each, in tuples, too, as those of all bands."""
+    first = parts[0]
+    if first is None:
+        return None
+    if isinstance(first, Tensor):
+        return torch.cat(list(parts), 1)
+    return type(first)(*(joined(some) for some in zip(*parts, strict=True)))

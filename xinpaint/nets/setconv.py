@@ -77,9 +77,9 @@ def local_mean(values: Tensor, context: Tensor, radius: int) -> Tensor:
 
 def local_density(context: Tensor, radius: int) -> Tensor:
     """The weight of the context in the window around every pixel."""
-    if bool((context == context[:, :1]).all()):  # the bands share their gaps: count once
-        return window_sum(context[:, :1], radius).expand_as(context)
-    return window_sum(context, radius)
+    one = context[:, :1] if bool((context == context[:, :1]).all()) else context
+    exact = one if one.device.type == "mps" else one.double()  # running sums: faster than a pool
+    return window_sum(exact, radius).to(context.dtype).expand_as(context)
 
 
 def _mean(radius: int, values: Tensor, density: Tensor) -> Tensor:
