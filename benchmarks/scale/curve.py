@@ -11,9 +11,11 @@ from typing import Any
 
 from benchmarks.scale import cubes, watch
 from benchmarks.speed import scene
+from xinpaint.io.engine import begin
 
 #: Pixels along a side of the tiles that a block is computed in, and of their halo on both sides.
 TILE = 512
+LAPS = ("read", "tasks and compose", "write")
 PARTS = ("read", "net", "tasks and compose", "write")
 
 
@@ -39,9 +41,9 @@ class Timed:
 
 
 def apart(src: Path, dst: Path, block: tuple[int, int, int], side: int) -> Mapping[str, float]:
-    """`measured` in a fresh process of one thread."""
+    """`measured` in a fresh worker of one thread."""
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=begin, initargs=(1,)) as pool:
         return pool.submit(measured, src, dst, block, side).result()
 
 
@@ -79,19 +81,19 @@ def measured(src: Path, dst: Path, block: tuple[int, int, int], side: int) -> Ma
     for number, index in enumerate([places[0], *places]):
         if number == 1:  # as above
             spent, timed.seconds = dict.fromkeys(PARTS, 0.0), 0.0
-        laps = [time.process_time()]
+        begun = time.process_time()
         read = work.read_block(job, index)
-        laps.append(time.process_time())
-        filled = work.fill_block(job, read)
-        laps.append(time.process_time())
-        outcome = work.write_block(job, index, filled)
-        laps.append(time.process_time())
-        assert not outcome.cause, outcome
-        del read, filled  # as in a job, which holds one block at a time
-        for name, begun, ended in zip(
-            ("read", "tasks and compose", "write"), laps, laps[1:], strict=False
-        ):
-            spent[name] += ended - begun
+        for part in work.few_dates(job, read):
+            laps = [begun, time.process_time()]
+            filled = work.fill_block(job, part)
+            laps.append(time.process_time())
+            outcome = work.write_block(job, index, filled)
+            laps.append(begun := time.process_time())
+            assert not outcome.cause, outcome
+            for name, one, other in zip(LAPS, laps, laps[1:], strict=True):
+                spent[name] += other - one
+            del filled  # as in a job, which holds few dates at a time
+        del read, part
     spent["net"] = timed.seconds
     spent["tasks and compose"] -= timed.seconds
     pixels = len(scene.BANDS) * job.shape[0] * side**2

@@ -114,5 +114,5 @@ def test_processors_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     for asked, found in (("", "4"), ("16", "4"), ("2", "2")):
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
             monkeypatch.setenv(name, asked)
-        engine._begin(engine.cpus() // 2)
+        engine.begin(engine.cpus() // 2)
         assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == found

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from dask.base import compute
+from dask.local import get_sync
 from numpy.typing import NDArray
 
 from xinpaint.core.tiling import Halo, Tile
@@ -19,6 +20,10 @@ from xinpaint.cube.region import Block, Plan
 from xinpaint.cube.schema import Group
 from xinpaint.errors import DataError
 from xinpaint.methods.base import Filler
+
+#: The scheduler "synchronous". By its name dask looks for a cluster first, and a process that has
+#: none would load all of distributed (30 MB) for that.
+ALONE = get_sync
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +98,26 @@ def read_pieces(
     return made
 
 
+def of_dates(pieces: Sequence[Piece], begin: int, end: int) -> list[Piece]:
+    """What was read, for some dates of the core only; what has no time goes with the first.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+    begin, end : int
+        Dates, counted from the first of the core.
+    """
+    made = []
+    for piece in pieces:
+        times, y, x = piece.block.core
+        if piece.dims.time is not None:
+            few = slice(times.start + begin, times.start + end)
+            made.append(replace(piece, block=replace(piece.block, core=(few, y, x))))
+        elif begin == 0:
+            made.append(piece)
+    return made
+
+
 def fill_pieces(pieces: Sequence[Piece], filler: Filler) -> dict[Hashable, xr.Variable]:
     """Fill what was read, with the same answer as `xinpaint.cube.inpaint.inpaint` of the cube.
 
@@ -116,7 +141,7 @@ def _load(group: Group, masks: list[Any]) -> tuple[list[Any], list[Any]]:
     """Compute values and masks together, so that a shared quality band is read once."""
     values = [layer.values for layer in group.layers]
     try:
-        loaded = compute(*values, *masks, scheduler="synchronous")
+        loaded = compute(*values, *masks, scheduler=ALONE)
     except Exception as error:
         bad = [layer.name for layer in group.layers if not _readable(layer.values)]
         what = ", ".join(repr(name) for name in bad) or "the quality variable"
@@ -126,7 +151,7 @@ def _load(group: Group, masks: list[Any]) -> tuple[list[Any], list[Any]]:
 
 def _readable(array: Any) -> bool:
     try:
-        compute(array, scheduler="synchronous")
+        compute(array, scheduler=ALONE)
     except Exception:  # whatever it was, the first reading has told
         return False
     return True

@@ -9,6 +9,8 @@ import threading
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, Protocol
 
+import zarr
+
 from xinpaint.errors import JobError
 from xinpaint.io.jobspec import Job
 from xinpaint.io.result import SEASONALITY
@@ -90,7 +92,7 @@ class Processes:
         return ProcessPoolExecutor(
             self._count,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
+            initializer=begin,
             initargs=(max(1, cpus() // self._count),),
         )
 
@@ -198,11 +200,14 @@ def connect(address: str) -> Any:
         raise JobError(f"no dask scheduler answers at {address}: {error}") from error
 
 
-def _begin(threads: int) -> None:
+def begin(threads: int) -> None:
     """Start a worker process: its share of the processors, and no life after its driver."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         asked = os.environ.get(name, "")
         os.environ[name] = str(min(threads, int(asked)) if asked.isdigit() else threads)
+    # each thread that decodes chunks keeps megabytes for itself
+    allowed = zarr.config.get("threading.max_workers", None)
+    zarr.config.set({"threading.max_workers": min(threads, allowed or threads)})
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()

@@ -18,6 +18,7 @@ from xinpaint.io.drive import Driver, told_if_full
 from xinpaint.io.engine import cpus, engine
 from xinpaint.io.jobspec import Asked, Job, plan
 from xinpaint.io.ledger import FAILED, GROWN, WORDS, Ledger, differences
+from xinpaint.io.opened import opened_here
 from xinpaint.io.report import Report
 from xinpaint.io.result import SEASONALITY
 from xinpaint.io.result import result as described
@@ -198,7 +199,7 @@ def _drive(
 
 def _estimate(job: Job, head: xr.Dataset, workers: int | None) -> Report:
     """Time three blocks from across the cube, without writing them."""
-    opened = work.opened_here(job, store=False)
+    opened = opened_here(job, store=False)
     places = {tuple(n * k // 4 for n in job.counts) for k in (1, 2, 3)}
     seconds, written, area, around = 0.0, 0.0, 0.0, 0.0
     for number, place in enumerate([min(places), *places]):

@@ -16,7 +16,7 @@ from xinpaint.core.tiling import Halo, Tile
 from xinpaint.cube import schema, seasons, spectra
 from xinpaint.cube.calendar import suited
 from xinpaint.cube.inpaint import inpaint
-from xinpaint.cube.piece import Piece, fill_pieces, reach, read_pieces
+from xinpaint.cube.piece import ALONE, Piece, fill_pieces, of_dates, reach, read_pieces
 from xinpaint.errors import DataError, JobError, MethodError
 from xinpaint.io.shards import Inner
 from xinpaint.io.weights import classifier
@@ -59,6 +59,13 @@ class Result(Protocol):
 
     def read(self, part: xr.Dataset, days: Sequence[NDArray[np.float64]], tile: Tile) -> Any:
         """What a tile needs of the part ``tile.read``, in memory; DataError where it cannot."""
+        ...
+
+    def apart(self, given: Any, dates: int, step: int) -> list[tuple[int, int, Any]]:
+        """What was read, by `step` of the core's `dates` where that costs no more.
+
+        Each with its first date and the one after its last, counted from the core's first.
+        """
         ...
 
     def make(self, given: Any) -> Made:
@@ -114,6 +121,15 @@ class Bands:
         """See `Result`."""
         return read_pieces(part, self.maker, days=days, tile=tile)
 
+    def apart(
+        self, given: list[Piece], dates: int, step: int
+    ) -> list[tuple[int, int, list[Piece]]]:
+        """See `Result`: a method that needs all dates at once would be asked again and again."""
+        if self.halo.t is None:
+            return [(0, dates, given)]
+        spans = [(begin, min(begin + step, dates)) for begin in range(0, dates, step)]
+        return [(begin, end, of_dates(given, begin, end)) for begin, end in spans]
+
     def make(self, given: list[Piece]) -> Made:
         """See `Result`."""
         return fill_pieces(given, self.maker)
@@ -161,11 +177,15 @@ class Seasons:
         loaded = part[_needed(part, self.rule)]
         for name in loaded.data_vars:
             try:
-                loaded.variables[name].load(scheduler="synchronous")
+                loaded.variables[name].load(scheduler=ALONE)
             except Exception as error:  # each codec and store raises its own
                 told = f"{type(error).__name__}: {error}"
                 raise DataError(f"cannot read {name!r}: {told}") from error
         return loaded, tile
+
+    def apart(self, given: Any, dates: int, step: int) -> list[tuple[int, int, Any]]:
+        """See `Result`: a window has dates of its own."""
+        return [(0, dates, given)]
 
     def make(self, given: tuple[xr.Dataset, Tile]) -> Made:
         """See `Result`."""

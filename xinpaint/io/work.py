@@ -6,20 +6,17 @@ import ctypes
 import errno
 import math
 import sys
-import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
-import zarr
 from numpy.typing import NDArray
 
 from xinpaint.core.notes import noted
 from xinpaint.core.task import FILLED, NOT_FILLED, OBSERVED
 from xinpaint.core.tiling import Tile
-from xinpaint.cube import schema
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import DataError
 from xinpaint.io import source
@@ -28,16 +25,12 @@ from xinpaint.io.commits import forked
 from xinpaint.io.jobspec import Job
 from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED
 from xinpaint.io.objects import unsaid
-from xinpaint.io.result import Result
-from xinpaint.io.target import target
+from xinpaint.io.opened import Opened, blockwise, opened_here
 
 Index = tuple[int, int, int]
 
 #: Pixels (of all dates) from which on a block is worth the time that `give_back` costs.
 LARGE = 2**20
-
-_LOCK = threading.Lock()
-_OPEN: dict[tuple[str, str], Opened] = {}
 
 
 @dataclass(frozen=True)
@@ -57,10 +50,14 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """What a block needs, part by part, and which part of the cube will be written."""
+    """What a block needs, part by part, and which part of the cube will be written.
+
+    Anew: that is the whole block, not only dates that the store lacks.
+    """
 
     tile: Tile
     parts: Sequence[Any]
+    anew: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,24 +66,8 @@ class Filled:
 
     tile: Tile
     variables: Mapping[Hashable, xr.Variable]
+    anew: bool
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """Source and store as a process keeps them between blocks."""
-
-    raw: xr.Dataset
-    large: xr.Dataset
-    cube: schema.Cube
-    result: Result
-    dims: Dims
-    store: Any
-
-    @property
-    def days(self) -> list[NDArray[np.float64]]:
-        """Days of each group of the whole cube."""
-        return [group.days for group in self.cube.groups]
 
 
 def run_block(job: Job, index: Index) -> Outcome:
@@ -98,7 +79,12 @@ def run_block(job: Job, index: Index) -> Outcome:
     index : (int, int, int)
         Place of the block along time, y and x.
     """
-    return write_block(job, index, fill_block(job, read_block(job, index)))
+    made: list[Outcome] = []
+    for part in few_dates(job, read_block(job, index)):
+        made.append(write_block(job, index, fill_block(job, part)))
+        if made[-1].status == FAILED:
+            return made[-1]
+    return _together(made)
 
 
 def read_block(job: Job, index: Index) -> Read | Outcome:
@@ -106,18 +92,53 @@ def read_block(job: Job, index: Index) -> Read | Outcome:
     try:
         opened = opened_here(job)
         if job.fork and job.kept:
-            opened = replace(opened, store=_blockwise(forked(job.fork).store, opened.dims))
+            opened = replace(opened, store=blockwise(forked(job.fork).store, opened.dims))
         if job.kept and damage(opened.store, job.told, index, deep=True, dates=job.kept):
             job = replace(job, kept=0)  # what should be kept is gone: all of it anew
         parts = job.parts(index)
         dates = (parts[0].core[0][0], parts[-1].core[0][1])
         tile = Tile((dates, *parts[0].core[1:]), parts[0].padded)
-        read = Read(tile, [read_here(opened, part) for part in parts])
+        anew = tile.core == job.tile(index).core
+        read = Read(tile, [read_here(opened, part) for part in parts], anew)
         if math.prod(part.stop - part.start for part in tile.read) >= LARGE:
             give_back()
         return read
     except Exception as error:
         return _failed(error, job)
+
+
+def few_dates(job: Job, read: Read | Outcome) -> list[Read | Outcome]:
+    """What was read, as few dates at a time as make whole files: little output is then held."""
+    if isinstance(read, Outcome):
+        return [read]
+    if job.fork or not read.anew or len(read.parts) > 1:
+        return [read]
+    try:
+        opened = opened_here(job)
+        (first, last), space = read.tile.core[0], read.tile.core[1:]
+        apart = opened.result.apart(read.parts[0], last - first, _dates_of_a_file(opened))
+        return [
+            Read(Tile(((first + a, first + b), *space), read.tile.padded), [part], anew=True)
+            for a, b, part in apart
+        ]
+    except Exception as error:
+        return [_failed(error, job)]
+
+
+def _dates_of_a_file(opened: Opened) -> int:
+    """Dates that are written in one go: those of a chunk, or of a shard."""
+    time = str(opened.dims.time)
+    timed = [array for array in opened.store.values() if time in dims_of(array)]
+    sizes = ((array.shards or array.chunks)[dims_of(array).index(time)] for array in timed)
+    return math.lcm(*sizes) if timed else 1
+
+
+def _together(made: Sequence[Outcome]) -> Outcome:
+    """Outcomes of the dates of a block, of which none failed, as one."""
+    status = next(word for word in (DONE, COPIED, EMPTY) if any(o.status == word for o in made))
+    notes = dict.fromkeys(note for one in made for note in one.notes)
+    pixels = sum(one.pixels for one in made)
+    return replace(made[-1], status=status, pixels=pixels, notes=tuple(notes))
 
 
 def fill_block(job: Job, read: Read | Outcome) -> Filled | Outcome:
@@ -128,7 +149,7 @@ def fill_block(job: Job, read: Read | Outcome) -> Filled | Outcome:
         opened = opened_here(job)
         with noted() as heard:
             made = [opened.result.make(part) for part in read.parts]
-        return Filled(read.tile, _joined(made, opened.dims.time), tuple(heard))
+        return Filled(read.tile, _joined(made, opened.dims.time), read.anew, tuple(heard))
     except Exception as error:
         return _failed(error, job)
 
@@ -141,12 +162,11 @@ def write_block(job: Job, index: Index, filled: Filled | Outcome) -> Outcome:
         opened, whole, fork = opened_here(job), job.tile(index), None
         if job.fork:
             fork = forked(job.fork)
-            opened = replace(opened, store=_blockwise(fork.store, opened.dims))
-        anew = filled.tile.core == whole.core
-        write(opened, filled.tile, filled.variables, anew=anew)
+            opened = replace(opened, store=blockwise(fork.store, opened.dims))
+        write(opened, filled.tile, filled.variables, anew=filled.anew)
         found = opened.result.counts(filled.variables)
         outcome = Outcome(_status(found), int(found[FILLED]), notes=filled.notes, fork=fork)
-        if not anew and outcome.status != DONE:  # the kept dates count too
+        if not filled.anew and outcome.status != DONE:  # the kept dates count too
             return replace(outcome, status=_status(_stored(opened, whole)))
         return outcome
     except Exception as error:
@@ -166,37 +186,6 @@ def _failed(error: Exception, job: Job) -> Outcome:
     text = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
     text = unsaid(text, job.access)
     return Outcome(FAILED, cause=" ".join(text.split())[:500], disk_full=full)
-
-
-def opened_here(job: Job, *, store: bool = True) -> Opened:
-    """Source and store, opened once a process and job; without a store for a trial."""
-    key = (job.dst if store else "", job.id)
-    with _LOCK:
-        if key not in _OPEN:
-            while len(_OPEN) > 3:
-                _OPEN.pop(next(iter(_OPEN)))
-            _OPEN[key] = _open(job, store)
-        return _OPEN[key]
-
-
-def _open(job: Job, store: bool) -> Opened:
-    raw = source.open_source(job.src, job.access)
-    cube = schema.read(source.header(raw))
-    dims = max((group.dims for group in cube.groups), key=lambda d: d.time is not None)
-    group: Any = None
-    if store and not job.fork:
-        group = _blockwise(target(job.dst, job.access).zarr(write=True), dims)
-    large = raw.reset_coords()[source.gridded(raw, cube)]
-    return Opened(raw, large, cube, job.result(cube), dims, group)
-
-
-def _blockwise(store: Any, dims: Dims) -> dict[str, Any]:
-    """The arrays that are written block by block."""
-    found = zarr.open_group(store, mode="r+", use_consolidated=False)
-    spatial = {str(dims.y), str(dims.x)}
-    blockwise = {name: a for name, a in found.arrays() if spatial <= set(dims_of(a))}
-    # not by zarr.config, which is not kept apart between threads
-    return {name: a.with_config({"write_empty_chunks": True}) for name, a in blockwise.items()}
 
 
 def read_here(opened: Opened, tile: Tile) -> Any:
