@@ -90,7 +90,7 @@ def measured(src: Path, dst: Path, block: tuple[int, int, int], side: int) -> Ma
             outcome = work.write_block(job, index, filled)
             laps.append(begun := time.process_time())
             assert not outcome.cause, outcome
-            for name, one, other in zip(LAPS, laps, laps[1:], strict=True):
+            for name, one, other in zip(LAPS, laps[:-1], laps[1:], strict=True):
                 spent[name] += other - one
             del filled  # as in a job, which holds few dates at a time
         del read, part

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +13,31 @@ import xarray as xr
 import xinpaint
 from tests.cube.fillers import PlaneMean, TimeMean, WindowMean
 from tests.io.cubes import chunks, source
+from xinpaint.core.task import Fill, Task
 from xinpaint.cube.inpaint import inpaint
 from xinpaint.errors import JobError
+from xinpaint.io import work
+from xinpaint.io.jobspec import plan
+from xinpaint.io.store import create
+from xinpaint.methods.base import Filler
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Consolidated metadata"),
     pytest.mark.filterwarnings("ignore:The data type"),  # text has no Zarr 3 specification yet
 ]
 STORAGE = {"chunks", "preferred_chunks", "compressors", "filters", "serializer", "shards"}
+
+
+@dataclass(frozen=True)
+class LastDateBreaks(WindowMean):
+    """Raises where it meets the last date."""
+
+    last: float = 0.0
+
+    def fill(self, task: Task) -> Fill:
+        if task.days[-1] == self.last:
+            raise ValueError("the last date")
+        return super().fill(task)
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +218,29 @@ def test_a_source_without_consolidated_metadata_is_no_warning(tmp_path: Path, ve
     # warnings are errors here
     dst = tmp_path / "filled.zarr"
     assert xinpaint.fill(tmp_path / "cube.zarr", dst, WindowMean(5), progress=False).complete
+
+
+def test_dates_are_made_and_written_a_few_at_a_time(src: Path, tmp_path: Path) -> None:
+    """Whole files each, so that a block of many dates holds the output of few."""
+
+    def spans(filler: Filler, name: str, **options: Any) -> list[tuple[int, int]]:
+        job, head, ready = plan(str(src), str(tmp_path / name), filler, {}, (3, 72, 72), **options)
+        create(job, head, ready)
+        parts = work.few_dates(job, work.read_block(job, (0, 1, 1)))
+        names = [{name for piece in part.parts[0] for name in piece.names} for part in parts]
+        assert ["relief" in found for found in names] == [True] + [False] * (len(parts) - 1)
+        assert all("red" in found for found in names)
+        return [part.tile.core[0] for part in parts]
+
+    assert spans(WindowMean(5), "each") == [(0, 1), (1, 2), (2, 3)]
+    assert spans(TimeMean(1), "near") == [(0, 1), (1, 2), (2, 3)]
+    assert spans(TimeMean(None), "all") == [(0, 3)]  # would look at all dates for each of them
+    assert spans(WindowMean(5), "shards", shards=True) == [(0, 3)]
+
+
+def test_a_date_that_fails_fails_its_block(src: Path, tmp_path: Path) -> None:
+    days = xr.open_zarr(src)["time"].values.astype("datetime64[ns]").astype(np.int64) / 864e11
+    wrong = LastDateBreaks(5, last=float(days[-1]))
+    report = xinpaint.fill(src, tmp_path / "f.zarr", wrong, block=(3, 72, 72), progress=False)
+    assert report.blocks["failed"] == 9
+    assert set(report.failures.values()) == {"ValueError: the last date"}
