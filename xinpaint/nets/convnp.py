@@ -36,7 +36,7 @@ from xinpaint.nets.planes import (
     unit,
 )
 from xinpaint.nets.regression import REACH, Evidence, weigh
-from xinpaint.nets.setconv import local_statistics
+from xinpaint.nets.setconv import local_density, local_statistics
 
 #: The unit of what the trunk sees: local statistics that reach twice as far, in pixels.
 UNIT = 12
@@ -139,7 +139,7 @@ class ConvNP(nn.Module):
                 for k in range(others.shape[1])
             ]
         # what the trunk sees must not reach as far as the answers' unit does
-        mean, spread, _ = local_statistics(values, context, UNIT)
+        mean, spread = local_statistics(values, local_density(context, UNIT), UNIT)
         frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), mean.isnan())
         evidence, finer, mixed = self._weigh(values, context, frame, dates)
         x = self._trunk(values, context, frame, evidence, finer, mixed)

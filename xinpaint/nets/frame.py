@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from xinpaint.nets.levels import Levels, slopes
+from xinpaint.nets.levels import RADIUS, Levels, slopes
 from xinpaint.nets.planes import joined, pieces, unit
 from xinpaint.nets.setconv import local_density, local_mean, local_statistics
 
@@ -57,33 +57,45 @@ def standardise(
         wide gap the centre of the answers then goes over from the near statistics to the far ones
         little by little, not at once.
     """
-    made = [
-        _standardised(values[:, one], context[:, one], radius, far, levels, between)
-        for one in pieces(values.shape[1], values)
-    ]
+    told, made = _Told(radius, far, levels, tuple(between)), []
+    alike = bool((context == context[:, :1]).all())  # as gaps of a scene mostly are
+    dense = told.densities(context) if alike else {}
+    for one in pieces(values.shape[1], values):
+        some = {r: whole[:, one] for r, whole in dense.items()}
+        some = some or told.densities(context[:, one])
+        made.append(_standardised(values[:, one], context[:, one], some, told))
     return made[0] if len(made) == 1 else joined(made)
 
 
+class _Told(NamedTuple):
+    """The arguments of `standardise`."""
+
+    radius: int
+    far: int
+    levels: bool
+    between: tuple[int, ...]
+
+    def densities(self, context: Tensor) -> dict[int, Tensor]:
+        """The density of the context for every window that is needed."""
+        radii = {self.radius, self.far, *self.between, *([RADIUS] if self.levels else [])}
+        return {radius: local_density(context, radius) for radius in sorted(radii)}
+
+
 def _standardised(
-    values: Tensor,
-    context: Tensor,
-    radius: int,
-    far: int,
-    levels: bool,
-    between: Sequence[int],
+    values: Tensor, context: Tensor, dense: Mapping[int, Tensor], told: _Told
 ) -> Frame:
-    """`standardise`, of some bands."""
-    mean, spread, density = local_statistics(values, context, radius)
+    """`standardise`, of some bands, with the densities of their context by radius."""
+    radius, far, levels, between = told
+    mean, spread = local_statistics(values, dense[radius], radius)
     live = (spread > 0) & (context > 0)
     z = torch.where(live, (values - mean) / torch.where(live, spread, torch.ones_like(spread)), 0.0)
-    wide_mean, wide_spread, wide_density = local_statistics(values, context, far)
+    wide_mean, wide_spread = local_statistics(values, dense[far], far)
     near, lost = spread, mean.isnan()
     if between:
-        shares = [density / (2 * radius + 1) ** 4, wide_density / (2 * far + 1) ** 4]
-        spread = _blended([near**2, wide_spread**2], shares).sqrt()
-        middle = [(local_mean(values, context, r), local_density(context, r)) for r in between]
-        shares[1:1] = [d / (2 * r + 1) ** 4 for r, (_, d) in zip(between, middle, strict=True)]
-        mean = _blended([mean, *(m for m, _ in middle), wide_mean], shares)
+        shares = [dense[r] / (2 * r + 1) ** 4 for r in (radius, *between, far)]
+        spread = _blended([near**2, wide_spread**2], [shares[0], shares[-1]]).sqrt()
+        middle = [local_mean(values, dense[r], r) for r in between]
+        mean = _blended([mean, *middle, wide_mean], shares)
         spread = torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
     else:
         both = torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
@@ -94,7 +106,7 @@ def _standardised(
     known = ~frame.lost & (frame.spread > 0)
     above = unit(wide_mean.nan_to_num() - frame.mean, frame.spread, known)
     ratio = unit(wide_spread.nan_to_num(), frame.spread, known)
-    return frame._replace(levels=Levels(*slopes(values, context, near), above, ratio))
+    return frame._replace(levels=Levels(*slopes(values, dense[RADIUS], near), above, ratio))
 
 
 def _blended(parts: Sequence[Tensor], shares: Sequence[Tensor]) -> Tensor:

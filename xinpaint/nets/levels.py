@@ -40,17 +40,17 @@ class Levels(NamedTuple):
     ratio: Tensor
 
 
-def slopes(values: Tensor, context: Tensor, spread: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def slopes(values: Tensor, density: Tensor, spread: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """:class:`Levels` as far as they are near ones.
 
     Parameters
     ----------
-    values, context : float ``[n b y x]``
-        Values are zero outside the context (1.0).
+    values, density : float ``[n b y x]``
+        Values are zero outside the context, whose density for :data:`RADIUS` it is.
     spread : float ``[n b y x]``
         The unit; NaN where there is none.
     """
-    mean = local_mean(values, context, RADIUS)
+    mean = local_mean(values, density, RADIUS)
     (down, here), (across, there) = (_slope(mean, spread.nan_to_num(), dim) for dim in (2, 3))
     return down, across, (here + there) / 2
 

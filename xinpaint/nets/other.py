@@ -9,7 +9,7 @@ from torch import Tensor
 
 from xinpaint.nets.planes import unit
 from xinpaint.nets.regression import NEAR, Regression, regressions
-from xinpaint.nets.setconv import local_statistics
+from xinpaint.nets.setconv import local_density, local_statistics
 
 #: Half side of the narrow window of a fine net, in cells.
 NARROW = 1
@@ -40,5 +40,5 @@ def look(
 
 def _own(other: Tensor, mask: Tensor) -> Tensor:
     """The other date's own z-scores, ``[n b y x]``."""
-    mean, spread, _ = local_statistics(other, mask, 6)
+    mean, spread = local_statistics(other, local_density(mask, 6), 6)
     return unit(other - mean, spread, mask > 0)

@@ -36,47 +36,52 @@ def window_sum(x: Tensor, radius: int) -> Tensor:
 
 def _running_sum(x: Tensor, radius: int, axis: int) -> Tensor:
     """Sum over 2·radius + 1 neighbours along one axis."""
-    size, edge = x.shape[axis], (radius + 1, radius)
-    total = F.pad(x.cumsum(axis), edge if axis == -1 else (0, 0, *edge))
+    size, shape = x.shape[axis], list(x.shape)
+    shape[axis] += 2 * radius + 1
+    total = x.new_empty(shape)
+    total.narrow(axis, 0, radius + 1).zero_()
+    inner = total.narrow(axis, radius + 1, size)
+    if x.requires_grad:
+        inner.copy_(x.cumsum(axis))
+    else:
+        torch.cumsum(x, axis, out=inner)
     last = total.narrow(axis, radius + size, 1)
     total.narrow(axis, radius + 1 + size, radius).copy_(last)
     return total.narrow(axis, 2 * radius + 1, size) - total.narrow(axis, 0, size)
 
 
-def local_statistics(values: Tensor, context: Tensor, radius: int) -> tuple[Tensor, Tensor, Tensor]:
+def local_statistics(values: Tensor, density: Tensor, radius: int) -> tuple[Tensor, Tensor]:
     """Local mean and spread of the context around every pixel, with finite reach.
 
     Parameters
     ----------
     values : float ``[n b y x]``
         Zero outside the context.
-    context : float ``[n b y x]``
-        1 where observed, else 0.
+    density : float ``[n b y x]``
+        :func:`local_density` of the context for this radius.
     radius : int
         The window is triangular and reaches 2·radius pixels.
 
     Returns
     -------
-    mean, spread, density : float ``[n b y x]``
+    mean, spread : float ``[n b y x]``
         NaN mean and spread where no context is in reach; spread 0 where the context is flat.
         In double precision and without any absolute constant: for a > 0, values → a·values + b
         gives a·mean + b and a·spread.
     """
-    density = local_density(context, radius)
     both = each(partial(_moments, radius), lone(values), lone(density))
     both = both.unflatten(0, values.shape[:2])
-    return both[:, :, 0], both[:, :, 1], density
+    return both[:, :, 0], both[:, :, 1]
 
 
-def local_mean(values: Tensor, context: Tensor, radius: int) -> Tensor:
+def local_mean(values: Tensor, density: Tensor, radius: int) -> Tensor:
     """The mean of :func:`local_statistics` alone, at half the cost."""
-    density = local_density(context, radius)
     mean = each(partial(_mean, radius), lone(values), lone(density))
     return mean.reshape(values.shape)
 
 
 def local_density(context: Tensor, radius: int) -> Tensor:
-    """The weight of the context in the window around every pixel."""
+    """The weight of the context (1 where observed, else 0) in the window around every pixel."""
     one = context[:, :1] if bool((context == context[:, :1]).all()) else context
     exact = one if one.device.type == "mps" else one.double()  # running sums: faster than a pool
     return window_sum(exact, radius).to(context.dtype).expand_as(context)
