@@ -28,6 +28,8 @@ from xinpaint.train.data import data_folder
 
 #: Which window of the bank is laid over a scene.
 SEED = 4242
+#: Places that no weight has seen.
+PLACES = (OOD[0], "pairs/ood/*/*.tif", "slc_off/etm_menindee_*.tif")
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -68,9 +70,10 @@ def run(asked: argparse.Namespace) -> list[str]:
     """Adapt to each scene and score its gaps before and after."""
     import torch
 
-    pattern, bank = VALIDATION if asked.validation else OOD
+    patterns, bank = (VALIDATION[:1], VALIDATION[1]) if asked.validation else (PLACES, OOD[1])
     folder = data_folder()
-    found, windows = read_scenes(folder, pattern), read_bank(folder / bank)
+    found = [scene for pattern in patterns for scene in read_scenes(folder, pattern)]
+    windows = read_bank(folder / bank)
     chosen = [s for s in found if not asked.scenes or any(w in s.name for w in asked.scenes)]
     parent = find(asked.weights)
     limit = f"{asked.steps} steps" if asked.steps else f"at most {asked.minutes:g} minutes"

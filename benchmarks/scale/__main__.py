@@ -157,7 +157,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run all of it; print it and, with --out, write it."""
     ask = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     ask.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    ask.add_argument("--side", type=int, default=2048, help="of the cube, in pixels")
+    ask.add_argument("--side", type=int, default=3072, help="of the cube, in pixels")
     ask.add_argument("--block", type=int, default=512)
     ask.add_argument("--memory-blocks", type=int, default=2000)
     ask.add_argument("--memory-block", type=int, default=64)
