@@ -12,6 +12,7 @@ from xinpaint.nets.unet import UNet
 MAKE = {
     "ongrid": lambda: OnGridConvCNP(8, 2, 9, 8),
     "convlnp": lambda: ConvLNP((8, 8), 8, 4),
+    "convlnp-all": lambda: ConvLNP((8, 8), 8, 4, levels=True, between=(12, 20), direct=True),
     "unet": lambda: UNet((8, 8, 8, 8), 8),
     "partialconv": lambda: PartialConv((8, 8, 8, 8), 8),
 }

@@ -16,6 +16,8 @@ from torch.nn import functional as F
 
 from xinpaint.nets.convcnp import Block
 from xinpaint.nets.frame import Frame, answer, standardise
+from xinpaint.nets.levels import Settle
+from xinpaint.nets.planes import lone
 from xinpaint.nets.setconv import SetConv
 
 #: Pixels along an edge of a location.
@@ -55,6 +57,12 @@ class ConvLNP(nn.Module):
         Latent channels of a location.
     draws : int
         Samples while training.
+    levels : bool
+        Also look at how the level changes across each pixel and far around it.
+    between : sequence of int
+        Radii of windows between the near and the far one, for the middle of wide gaps.
+    direct : bool
+        The decoder sees what the encoder saw beside the draw, which then tells the rest only.
     """
 
     stride = 4
@@ -66,17 +74,22 @@ class ConvLNP(nn.Module):
         shared: int = 48,
         latents: int = 16,
         draws: int = 4,
+        levels: bool = False,
+        between: Sequence[int] = (),
+        direct: bool = False,
     ) -> None:
         super().__init__()
         width, deep = widths
-        self.latents, self.draws = latents, draws
+        self.latents, self.draws, self.direct = latents, draws, direct
+        self.levels, self.between = levels, tuple(between)
         self.setconv = SetConv(5)
-        self.stem = nn.Conv2d(4 * CELL**2, width, 3, padding=1)
+        self.stem = nn.Conv2d((7 if levels else 4) * CELL**2, width, 3, padding=1)
         self.encoder = _Trunk(width, deep, shared, 2)
         self.latent = nn.Conv2d(width, 2 * latents, 1)
-        self.begin = nn.Conv2d(latents, width, 1)
+        self.begin = nn.Conv2d(latents + (width if direct else 0), width, 1)
         self.decoder = _Trunk(width, deep, 0, 1)
         self.head = nn.Conv2d(width, 2 * CELL**2, 1)
+        self.settle = Settle(width) if levels else None
         self.temperature: Tensor
         self.register_buffer("temperature", torch.ones(()))
 
@@ -125,26 +138,31 @@ class ConvLNP(nn.Module):
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """One draw after the other."""
         values = torch.where(context > 0, values, torch.zeros_like(values))
-        frame, bands = standardise(values, context), values.shape[1]
-        centre, scale = self._encode(frame, context)
+        frame = standardise(values, context, levels=self.levels, between=self.between)
+        x, bands = self._encode(frame, context), values.shape[1]
+        centre, scale = self.latent(x).float().chunk(2, 1)
+        scale = 0.01 + 0.99 * torch.sigmoid(scale)
         if noise is None:
             shape = (self.draws, len(values), *centre.shape[1:])
             noise = torch.randn(shape, device=centre.device)
         for draw in noise:
             z = centre + scale * draw.repeat_interleave(bands, 0)
-            yield self._decode(frame, z, bands)
+            yield self._decode(frame, torch.cat([z, F.relu(x)], 1) if self.direct else z, bands)
 
-    def _encode(self, frame: Frame, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and scale of the latents, ``[n·b latents y/2 x/2]``."""
+    def _encode(self, frame: Frame, context: Tensor) -> Tensor:
+        """What is seen around each location, ``[n·b width y/2 x/2]``."""
         bands = context.shape[1]
-        z, context = frame.z.flatten(0, 1)[:, None], context.flatten(0, 1)[:, None]
-        near = torch.cat([z, context, *self.setconv(z, context)], 1)
+        z, context, *levels = (lone(x) for x in (frame.z, context, *(frame.levels or ())))
+        near = torch.cat([z, context, *self.setconv(z, context), *levels[:3]], 1)
         x = F.pixel_unshuffle(near, CELL).contiguous(memory_format=torch.channels_last)
-        x = self.latent(self.encoder(F.relu(self.stem(x)), bands)).float()
-        centre, scale = x.chunk(2, 1)
-        return centre, 0.01 + 0.99 * torch.sigmoid(scale)
+        seen: Tensor = self.encoder(F.relu(self.stem(x)), bands)
+        return seen
 
     def _decode(self, frame: Frame, z: Tensor, bands: int) -> tuple[Tensor, Tensor]:
         x = self.decoder(F.relu(self.begin(z)), bands)
-        out = F.pixel_shuffle(self.head(x), CELL).float().unflatten(0, (-1, bands))
+        out = F.pixel_shuffle(self.head(x), CELL)
+        if self.settle is not None and frame.levels is not None:
+            wide = (lone(x) for x in frame.levels[3:])
+            out = out + self.settle(F.relu(x), out, *wide)
+        out = out.float().unflatten(0, (-1, bands))
         return answer(frame, out[:, :, 0], 0.01 + 0.99 * F.softplus(out[:, :, 1]))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xinpaint.nets.planes import unit
@@ -38,6 +38,30 @@ class Levels(NamedTuple):
     known: Tensor
     above: Tensor
     ratio: Tensor
+
+
+class Settle(nn.Module):
+    """A per-pixel head that sees far levels: it adds nothing to what a net looks at.
+
+    Parameters
+    ----------
+    width : int
+        Channels of the trunk, at 1/2 of the resolution.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.rich = nn.Conv2d(width, 32, 1)
+        self.weigh = nn.Conv2d(8 + 2 + 2, 24, 1)
+        self.settle = nn.Conv2d(24, 2, 1)
+        nn.init.zeros_(self.settle.weight)
+        nn.init.zeros_(self.settle.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, out: Tensor, *wide: Tensor) -> Tensor:
+        """What is to be added to `out` ``[m 2 y x]``; `wide` are planes ``[m 1 y x]``."""
+        told = torch.cat([F.pixel_shuffle(self.rich(x), 2), out, *wide], 1)
+        added: Tensor = self.settle(F.relu(self.weigh(told)))
+        return added
 
 
 def slopes(values: Tensor, density: Tensor, spread: Tensor) -> tuple[Tensor, Tensor, Tensor]:
