@@ -82,7 +82,7 @@ def test_score(store, capsys):
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (["fill", "STORE", "STORE"], "exists: choose another path"),
+        (["fill", "STORE", "STORE"], "choose another path, outside of"),
         (["fill", "nowhere.zarr", "out.zarr", "--method", "telea"], "nowhere.zarr is not there"),
         (["fill", "STORE", "out.zarr", "--method", "magic"], "unknown method 'magic'"),
         (["fill", "STORE", "out.zarr", "--method", "telea", "--device", "cpu"], "device"),

@@ -129,6 +129,18 @@ def test_places_that_are_refused(src: Path, tmp_path: Path) -> None:
     assert [p.name for p in other.iterdir()] == ["precious"]
 
 
+def test_places_where_nothing_can_be_written(src: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "plain.txt"
+    plain.write_text("x")
+    with pytest.raises(JobError, match=r"cannot write .*plain.txt.*choose another path"):
+        xinpaint.fill(src, plain / "f.zarr", WindowMean(5), progress=False)
+    assert plain.read_text() == "x"
+    with pytest.raises(JobError, match=r"nowhere.zarr is no output .*nothing is there"):
+        xinpaint.append(src, tmp_path / "nowhere.zarr")
+    with pytest.raises(JobError, match=r"is no output .*'fill_status'"):
+        xinpaint.append(src, src)
+
+
 def test_blocks_without_gaps_or_data(tmp_path: Path) -> None:
     ds = source(tmp_path / "first.zarr", t=1, y=400, x=400)[["red"]].compute()
     ds["red"].values[:, :200, :200] = 7

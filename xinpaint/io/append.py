@@ -68,9 +68,9 @@ def append(
     """
     access = dict(storage_options or {})
     given, place = located(src), target(dst, access)
+    Ledger(place)
     check_place(given, place)
     check_reach((given, place.name), client, workers)
-    Ledger(place)
     with told_if_full(place), place.locked() as held:
         ledger = Ledger(place, held)
         call, before = ledger.attrs["call"], ledger.attrs["job"]

@@ -33,6 +33,10 @@ def told_if_full(dst: Target, needed: Callable[[], int] | None = None) -> Iterat
     try:
         yield
     except OSError as error:
+        if isinstance(error, FileExistsError | FileNotFoundError | NotADirectoryError):
+            raise JobError(f"cannot write {dst.name}: {error}; choose another path") from error
+        if isinstance(error, PermissionError):
+            raise JobError(f"may not write {dst.name}: {error}; choose another path") from error
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         free = dst.free()

@@ -42,9 +42,9 @@ class Ledger:
     def __init__(self, dst: Any, held: Held = lambda: None) -> None:
         self.target, self._held = target(dst), held
         if not self.target.ours():
+            found = f"it has no {STATUS!r}" if self.target.taken() else "nothing is there"
             raise JobError(
-                f"{self.target.name} is no output of a fill job: it has no {STATUS!r}; check the "
-                "path"
+                f"{self.target.name} is no output of a fill job: {found}; check the path"
             )
         array = self._array()
         try:

@@ -35,7 +35,10 @@ def check_place(src: str, dst: Target) -> None:
     given, place = kind(src), kind(there)
     alike = ("://" in src) == ("://" in there)
     if alike and (given == place or given in place.parents or place in given.parents):
-        raise JobError(f"{dst.name} exists: choose another path, outside of the source {src}")
+        raise JobError(
+            f"{dst.name} is, holds or lies in the source {src}: choose another path, outside of "
+            "the source"
+        )
     if dst.taken():
         raise JobError(
             f"{dst.name} exists: choose another path or remove it first; it is no output of a fill "

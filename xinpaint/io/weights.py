@@ -96,7 +96,8 @@ def find(weights: str | os.PathLike[str] | None = None, *, method: str = "convnp
     if not path.is_file():
         names = sorted(p.stem for p in SHIPPED.glob("*.safetensors"))
         raise WeightsError(
-            f"no weights {asked!r}: shipped are {names}; or give the path of a .safetensors file"
+            f"no weights {asked!r}: shipped are {names}, and there is no such file; give one of "
+            "these names or the path of a .safetensors file"
         )
     if path.suffix != ".safetensors":
         raise WeightsError(
