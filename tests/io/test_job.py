@@ -18,6 +18,7 @@ from xinpaint.cube.inpaint import inpaint
 from xinpaint.errors import JobError
 from xinpaint.io import work
 from xinpaint.io.jobspec import plan
+from xinpaint.io.ledger import Ledger
 from xinpaint.io.store import create
 from xinpaint.methods.base import Filler
 
@@ -256,3 +257,27 @@ def test_a_date_that_fails_fails_its_block(src: Path, tmp_path: Path) -> None:
     report = xinpaint.fill(src, tmp_path / "f.zarr", wrong, block=(3, 72, 72), progress=False)
     assert report.blocks["failed"] == 9
     assert set(report.failures.values()) == {"ValueError: the last date"}
+
+
+def test_a_job_keeps_the_threads_of_its_net(src: Path, tmp_path: Path) -> None:
+    """Last bits depend on them: mended and resumed with the bytes it would have had."""
+    import torch
+
+    before, dst = torch.get_num_threads(), tmp_path / "f.zarr"
+    try:
+        torch.set_num_threads(1)
+        xinpaint.fill(src, dst, "convnp", block=(3, 72, 72), device="cpu", progress=False)
+        told = chunks(dst)
+        assert Ledger(dst).attrs["job"]["threads"] == 1
+        torch.set_num_threads(2)
+        for file in sorted((dst / "red_std" / "c").rglob("*")):
+            if file.is_file():
+                file.unlink()
+        assert xinpaint.verify(dst, deep=True, repair=True).ok
+        assert chunks(dst) == told
+        again = xinpaint.fill(
+            src, dst, "convnp", block=(3, 72, 72), device="cpu", workers=2, progress=False
+        )
+        assert (again.done, again.complete) == (0, True)
+    finally:
+        torch.set_num_threads(before)

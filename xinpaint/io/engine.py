@@ -57,6 +57,18 @@ def engine(client: Any, workers: int | None, job: Job, blocks: int) -> Engine:
     return Processes(workers)
 
 
+def net_threads(client: Any, workers: int | None) -> int:
+    """How many threads a net has in each of the places where blocks run."""
+    if client is not None:
+        return int(min([*client.nthreads().values(), cpus()]))
+    if workers is None:
+        import torch
+
+        return torch.get_num_threads()
+    asked, share = os.environ.get("OMP_NUM_THREADS", ""), max(1, cpus() // max(1, int(workers)))
+    return min(share, int(asked)) if asked.isdigit() else share
+
+
 def cpus() -> int:
     """Processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -157,23 +169,23 @@ def gpus(client: Any) -> float:
 
 
 def _at_work(job: Job, index: Index) -> Outcome:
-    _share_processors()
+    _share_processors(job.threads)
     return run_block(job, index)
 
 
 def _at_work_on(job: Job, read: Any) -> Any:
-    _share_processors()
+    _share_processors(job.threads)
     return fill_block(job, read)
 
 
-def _share_processors() -> None:
+def _share_processors(threads: int) -> None:
     """Let the net of a dask worker use as many processors as the worker has threads.
 
     One net at a time computes in a process, and dask starts workers with one thread a library.
     """
     from distributed import get_worker
 
-    if "torch" in sys.modules:
+    if "torch" in sys.modules and not threads:
         import torch
 
         wanted = min(get_worker().state.nthreads, cpus())

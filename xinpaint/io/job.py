@@ -15,8 +15,8 @@ import xarray as xr
 from xinpaint.errors import JobError
 from xinpaint.io import source, work
 from xinpaint.io.drive import Driver, told_if_full
-from xinpaint.io.engine import cpus, engine
-from xinpaint.io.jobspec import Asked, Job, plan
+from xinpaint.io.engine import cpus, engine, net_threads
+from xinpaint.io.jobspec import Asked, Job, plan, with_threads
 from xinpaint.io.ledger import FAILED, GROWN, WORDS, Ledger, differences
 from xinpaint.io.opened import opened_here
 from xinpaint.io.report import Report
@@ -103,6 +103,9 @@ def fill(
     grown = there if there is not None and len(there["dates"]) > 1 and block is None else None
     extra = {"before": grown, "shards": shards, "access": access}
     job, head, result = plan(given, place.name, method, options, block, **extra)
+    if job.weights:
+        begun = net_threads(client, workers) if there is None else int(there.get("threads", 0))
+        job = with_threads(job, begun)
     if dry_run:
         return _estimate(job, head, workers)
     if place.whole and not place.ours():

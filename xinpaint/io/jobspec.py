@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,9 @@ class Job:
         Pixels of a chunk along (time, y, x), where a block is one shard of such chunks.
     access : mapping
         What fsspec needs to open a URL; goes to the workers and nowhere else.
+    threads : int
+        Of a net on a CPU, whose last bits depend on them: whoever resumes or mends uses as many.
+        0 = as the process has.
     fork : bytes
         Where workers write apart and the driver commits: what they write into.
     """
@@ -73,6 +76,7 @@ class Job:
     kept: int = 0
     shards: tuple[int, int, int] | None = None
     access: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    threads: int = 0
     fork: bytes = field(default=b"", repr=False)
 
     @property
@@ -169,8 +173,7 @@ def plan(
     head = source.header(raw)
     cube = schema.read(head)
     made = made.suited(cube)
-    halo = made.halo
-    shape = _shape(head, cube)
+    halo, shape = made.halo, _shape(head, cube)
     sides, dates = _block(shape, halo, _band_chunk(raw, cube), block), [shape[0]]
     if before is not None:
         sides = (before["block"][0], before["block"][1], before["block"][2])
@@ -193,7 +196,15 @@ def plan(
     inner = inner_chunks(sides, shape, _band_chunk(raw, cube), shards)
     told |= {"shards": list(inner)} if inner else {}
     known = (src, dst, method, options, weights, shape, sides, halo, tuple(dates), told)
-    return Job(*known, shards=inner, access=dict(access or {})), head, made
+    job = Job(*known, shards=inner, access=dict(access or {}))
+    return with_threads(job, int((before or {}).get("threads", 0))), head, made
+
+
+def with_threads(job: Job, count: int) -> Job:
+    """The job, whose net, if it has one, computes with so many threads; 0 = as it is."""
+    if not (count and job.weights):
+        return job
+    return replace(job, told={**job.told, "threads": count}, threads=count)
 
 
 def chunks_of(job: Job, raw: xr.Dataset, dims: Dims, name: Hashable) -> dict[str, tuple[int, ...]]:

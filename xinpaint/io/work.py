@@ -147,11 +147,21 @@ def fill_block(job: Job, read: Read | Outcome) -> Filled | Outcome:
         return read
     try:
         opened = opened_here(job)
+        _compute_with(job.threads)
         with noted() as heard:
             made = [opened.result.make(part) for part in read.parts]
         return Filled(read.tile, _joined(made, opened.dims.time), read.anew, tuple(heard))
     except Exception as error:
         return _failed(error, job)
+
+
+def _compute_with(threads: int) -> None:
+    """Let nets in this thread compute with so many; 0 = as many as they do."""
+    if threads:
+        import torch
+
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
 
 
 def write_block(job: Job, index: Index, filled: Filled | Outcome) -> Outcome:
