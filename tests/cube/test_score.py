@@ -55,9 +55,55 @@ def test_window_is_bounded_and_observed() -> None:
     ds["red"][:, :700] = 0
     cube = schema.read(ds)
     window = room._window(cube, cube.groups[0])
-    assert window.values.shape == (3, 2, 512, 512)
+    assert window.values.shape == (5, 2, 512, 512)
     assert window.origin[0] >= 690
-    assert window.days[-1] - window.days[0] == 32
+    assert window.scored == slice(2, 5)
+    assert room._hide(window, "clouds", 0).any((1, 2, 3)).tolist() == [False] * 2 + [True] * 3
+    ds = make(30, 8, 9)
+    ds["red"][:12], ds["red"][15:] = 0, 0
+    cube = schema.read(ds)
+    window = room._window(cube, cube.groups[0])
+    assert (len(window.days), window.scored) == (15, slice(6, 9))
+
+
+def test_methods_look_at_more_dates_than_are_scored() -> None:
+    sizes = {}
+
+    class Look(TimeMean):
+        def fill(self, task: Task) -> Fill:
+            sizes["dates"] = len(task.days)
+            assert task.context[:2].any()
+            return super().fill(task)
+
+    ds = make(5, 64, 64)
+    ds["red"][0] = 0
+    table = score(ds, {"all": Look(), "space": PlaneMean()}, masks="clouds")
+    assert sizes["dates"] == 5
+    assert table.psnr.notnull().all()
+
+
+def test_methods_are_compared_on_what_all_answered() -> None:
+    class Half(WindowMean):
+        def fill(self, task: Task) -> Fill:
+            fill = super().fill(task)
+            fill.mean[..., ::2] = np.nan
+            return fill
+
+    class Silent(WindowMean):
+        def fill(self, task: Task) -> Fill:
+            return Fill(np.full(task.shape, np.nan, np.float32))
+
+    ds = make(1, 64, 70)
+    alone = score(ds, {"whole": WindowMean(5)})
+    table = score(ds, {"whole": WindowMean(5), "half": Half(5), "silent": Silent(5)})
+    whole, half, silent = (table.sel({"method": name}) for name in table["method"].values)
+    for key in ("psnr", "ssim", "mae", "crps"):
+        np.testing.assert_array_equal(whole[key], half[key])
+        assert silent[key].isnull().all()
+        assert (whole[key] != alone[key].squeeze("method")).any()
+    np.testing.assert_array_equal(whole.answered, alone.answered.squeeze("method"))
+    assert (half.answered < 0.7).all()
+    assert (silent.answered == 0).all()
 
 
 def test_bands_of_an_array_are_variables() -> None:

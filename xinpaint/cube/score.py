@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from xinpaint.core import masks as gap_masks
 from xinpaint.core import metrics
@@ -19,8 +20,10 @@ from xinpaint.cube.schema import Cube, Group, Mask
 from xinpaint.errors import MethodError, SchemaError
 from xinpaint.methods.base import Filler
 
-#: Bounds of the window that is scored, so that it takes seconds on a cube of any size.
+#: Bounds of the window that is scored, so that it takes little time on a cube of any size.
 SIDE, DATES = 512, 3
+#: Dates before and after these that methods may look at.
+OTHERS = 6
 #: Bounds of what is looked through for that window.
 _SEARCH_SIDE, _SEARCH_DATES, _SAMPLE = 4096, 12, 16
 
@@ -36,19 +39,23 @@ _SCORES = {
     "coverage": "share of hidden pixels in the central 90 % interval",
     "coverage50": "the same, 50 %",
     "coverage95": "the same, 95 %",
-    "answered": "share of hidden pixels that the method answered; the others are not scored",
+    "answered": "share of hidden pixels that the method answered",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """A window in memory: values as float32 and what was observed, ``[t b y x]``."""
+    """A window in memory: values as float32 and what was observed, ``[t b y x]``.
+
+    `scored` are the dates that are, among those that methods may look at.
+    """
 
     labels: tuple[str, ...]
     values: NDArray[np.float32]
     seen: NDArray[np.bool_]
     days: NDArray[np.float64]
     origin: tuple[int, int]
+    scored: slice
 
 
 def score(
@@ -62,8 +69,10 @@ def score(
     """Hide observed pixels under realistic gaps and measure how well methods find them again.
 
     A window of at most 512 by 512 pixels and three neighbouring dates is scored: the one with the
-    most observed pixels. Each band and date is stretched by the 1st and 99th percentile of its
-    observed pixels to 0-1. Hidden pixels of all dates are pooled.
+    most observed pixels. A method that looks at other dates may see six more before and after
+    these. Each band and date is stretched by the 1st and 99th percentile of its observed pixels
+    to 0-1. Hidden pixels of all dates are pooled; methods are compared on those that every method
+    answered, but for methods that answered none.
 
     Parameters
     ----------
@@ -109,14 +118,13 @@ def score(
     labels = [label for window in windows for label in window.labels]
     shape = (len(fillers), len(masks), len(labels))
     table = {name: np.full(shape, np.nan) for name in _SCORES}
-    for column, mask in enumerate(masks):
-        first = 0
-        for window in windows:
-            hidden = _hide(window, mask, seed)
-            for row, filler in enumerate(fillers.values()):
-                for key, values in _measure(window, hidden, filler).items():
-                    table[key][row, column, first : first + len(window.labels)] = values
-            first += len(window.labels)
+    with tqdm(total=len(fillers) * len(masks) * len(windows), disable=None, unit="fill") as bar:
+        for column, mask in enumerate(masks):
+            first = 0
+            for window in windows:
+                bands = slice(first, first := first + len(window.labels))
+                for key, values in _compare(window, mask, seed, fillers, bar).items():
+                    table[key][:, column, bands] = values
     return xr.Dataset(
         {
             key: (("method", "mask", "variable"), values, {"long_name": _SCORES[key]})
@@ -128,30 +136,74 @@ def score(
 
 
 def _hide(window: _Window, mask: str, seed: int) -> NDArray[np.bool_]:
-    """Draw a gap for each date; the observed pixels under it, in all bands, are hidden."""
-    t, _, *plane = window.seen.shape
-    drawn = [_MASKS[mask]((plane[0], plane[1]), seed=seed + date) for date in range(t)]
-    return window.seen & np.stack(drawn)[:, None]
+    """Draw a gap for each scored date; the observed pixels under it, in all bands, are hidden."""
+    dates, _, *plane = window.seen[window.scored].shape
+    hidden = np.zeros_like(window.seen)
+    drawn = [_MASKS[mask]((plane[0], plane[1]), seed=seed + date) for date in range(dates)]
+    hidden[window.scored] = window.seen[window.scored] & np.stack(drawn)[:, None]
+    return hidden
+
+
+def _compare(
+    window: _Window, mask: str, seed: int, fillers: Mapping[str, Filler], bar: tqdm[None]
+) -> dict[str, NDArray[np.float64]]:
+    """Score all methods under one mask, ``[method band]`` for each metric."""
+    hidden = _hide(window, mask, seed)
+    fills = []
+    for name, filler in fillers.items():
+        bar.set_postfix_str(f"{name}, {mask}")
+        fills.append(_fill(window, hidden, filler))
+        bar.update()
+    truth, seen = window.values[window.scored], window.seen[window.scored]
+    gap = hidden[window.scored]
+    answers = np.stack([gap & np.isfinite(fill.mean) for fill in fills])
+    some = answers.any(axis=(1, 3, 4), keepdims=True)
+    shared = (answers | ~some).all(axis=0)
+    rows = []
+    for fill, answered in zip(fills, answers, strict=True):
+        done = _measure(truth, seen, fill, answered & shared)
+        share = answered.sum(axis=(0, 2, 3)) / np.maximum(gap.sum(axis=(0, 2, 3)), 1)
+        done["answered"] = np.where(gap.any(axis=(0, 2, 3)), share, np.nan)
+        rows.append(done)
+    return {key: np.stack([row[key] for row in rows]) for key in _SCORES}
+
+
+def _fill(window: _Window, hidden: NDArray[np.bool_], filler: Filler) -> Fill:
+    """The scored dates as a method fills them; one of space is not handed the other dates."""
+    dates = window.scored if filler.halo.t == 0 else slice(None)
+    context = window.seen[dates] & ~hidden[dates]
+    values = np.where(context, window.values[dates], np.float32(0))
+    fill = filler.fill(Task(values, context, hidden[dates], window.days[dates], window.origin))
+    if filler.halo.t == 0:
+        return fill
+    std = None if fill.std is None else fill.std[window.scored]
+    return Fill(fill.mean[window.scored], std)
 
 
 def _measure(
-    window: _Window, hidden: NDArray[np.bool_], filler: Filler
+    truth: NDArray[np.float32],
+    seen: NDArray[np.bool_],
+    fill: Fill,
+    scored: NDArray[np.bool_],
 ) -> dict[str, NDArray[np.float64]]:
-    """Score one method under one mask; one number a band for each metric."""
-    context = window.seen & ~hidden
-    values = np.where(context, window.values, np.float32(0))
-    fill = filler.fill(Task(values, context, hidden, window.days, window.origin))
-    rows = [_measure_band(window, hidden, fill, band) for band in range(len(window.labels))]
+    """Score one method; one number a band for each metric."""
+    rows = []
+    for band in range(truth.shape[1]):
+        std = None if fill.std is None else fill.std[:, band].astype(np.float64)
+        mean = fill.mean[:, band].astype(np.float64)
+        told = truth[:, band].astype(np.float64)
+        rows.append(_measure_band(told, seen[:, band], mean, std, scored[:, band]))
     return {key: np.array([row[key] for row in rows]) for key in rows[0]}
 
 
 def _measure_band(
-    window: _Window, hidden: NDArray[np.bool_], fill: Fill, band: int
+    truth: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    mean: NDArray[np.float64],
+    std: NDArray[np.float64] | None,
+    scored: NDArray[np.bool_],
 ) -> dict[str, float]:
-    truth, mean = window.values[:, band].astype(np.float64), fill.mean[:, band].astype(np.float64)
-    std = None if fill.std is None else fill.std[:, band].astype(np.float64)
-    seen, gap = window.seen[:, band], hidden[:, band]
-    answered = gap & np.isfinite(mean)
+    """Score one band in place, ``[t y x]``."""
     similar = []
     for date in range(len(truth)):
         if not seen[date].any():
@@ -161,27 +213,27 @@ def _measure_band(
         mean[date] = (mean[date] - low) / (high - low)
         if std is not None:
             std[date] /= high - low
-        if answered[date].any():
-            image = np.where(answered[date], mean[date], truth[date])
+        if scored[date].any():
+            image = np.where(scored[date], mean[date], truth[date])
             similar.append(metrics.ssim(truth[date], image, seen[date]))
     scores = dict.fromkeys(_SCORES, float("nan"))
-    scores["answered"] = float(answered.sum() / gap.sum()) if gap.any() else float("nan")
-    if not answered.any():
+    if not scored.any():
         return scores
-    scores["psnr"] = metrics.psnr(truth, mean, answered)
-    scores["mae"] = metrics.mae(truth, mean, answered)
+    scores["psnr"] = metrics.psnr(truth, mean, scored)
+    scores["mae"] = metrics.mae(truth, mean, scored)
     scores["ssim"] = float(np.mean(similar))
     if std is not None:
-        scores["crps"] = metrics.crps(truth, mean, std, answered)
-        scores["coverage"] = metrics.coverage(truth, mean, std, answered)
-        scores["coverage50"] = metrics.coverage(truth, mean, std, answered, 0.5)
-        scores["coverage95"] = metrics.coverage(truth, mean, std, answered, 0.95)
+        scores["crps"] = metrics.crps(truth, mean, std, scored)
+        scores["coverage"] = metrics.coverage(truth, mean, std, scored)
+        scores["coverage50"] = metrics.coverage(truth, mean, std, scored, 0.5)
+        scores["coverage95"] = metrics.coverage(truth, mean, std, scored, 0.95)
     return scores
 
 
 def _window(cube: Cube, group: Group) -> _Window:
     """Read the window with the most observed pixels; only it is kept in memory."""
-    dates, rows, cols = _best(group)
+    scored, rows, cols = _best(group)
+    dates = slice(max(0, scored.start - OTHERS), scored.stop + OTHERS)
     values, seen, labels = [], [], []
     for layer in group.layers:
         cut = (dates, slice(None), rows, cols)
@@ -191,7 +243,8 @@ def _window(cube: Cube, group: Group) -> _Window:
         seen.append(masking.observed(raw, said, layer.nodata))
         labels += _names(cube, layer.name, group.dims.band, raw.shape[1])
     found = np.concatenate(seen, axis=1)
-    if not found.any():
+    scored = slice(scored.start - dates.start, scored.stop - dates.start)
+    if not found[scored].any():
         raise SchemaError(
             f"found no observed pixel in {[layer.name for layer in group.layers]}; check nodata, "
             "the quality variable or observed="
@@ -202,6 +255,7 @@ def _window(cube: Cube, group: Group) -> _Window:
         found,
         group.days[dates],
         (rows.start, cols.start),
+        scored,
     )
 
 
