@@ -48,6 +48,30 @@ def test_fill(store, tmp_path):
     assert [p.name for p in dst.parent.iterdir()] == ["filled.zarr"]
 
 
+def test_fill_with_options(store, tmp_path, capsys):
+    filled = {}
+    for side in (1, 5):
+        dst = tmp_path / f"{side}.zarr"
+        words = ["fill", str(store), str(dst), "--method", "telea", "--option", f"radius={side}"]
+        assert main(words) == 0
+        assert main(words) == 0  # the same command goes on
+        filled[side] = xr.open_zarr(dst, decode_coords="all").load()
+    assert (filled[1].red != filled[5].red).any()
+    capsys.readouterr()
+    refused = {
+        "radius": "wanted NAME=VALUE",
+        "=3": "wanted NAME=VALUE",
+        "radios=3": "Did you mean 'radius'",
+        "radius=wide": "'wide'",
+        "radius=null": "None",
+    }
+    for option, told in refused.items():
+        dst = tmp_path / "refused.zarr"
+        assert main(["fill", str(store), str(dst), "--method", "telea", "--option", option]) == 2
+        assert told in capsys.readouterr().err
+        assert not dst.exists()
+
+
 @pytest.mark.parametrize("net", ["unet", "ongrid"])
 def test_fill_with_weights_of_a_rival_and_of_a_model(store, tmp_path, net):
     dst, weights = tmp_path / "filled.zarr", write(tmp_path, net)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_fill(commands: Any) -> None:
-    """Add `fill` and the commands that look at what it wrote."""
+    """Add `fill`, and the commands on what it wrote."""
     fill = commands.add_parser(
         "fill", help="fill a Zarr cube into a new Zarr store, a GeoTIFF into GeoTIFFs or Zarr"
     )
@@ -92,6 +93,13 @@ def _add_fill(commands: Any) -> None:
     fill.add_argument("--weights", help="name or .safetensors file, for a neural method")
     fill.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps, for a neural method")
     fill.add_argument("--precision", help="exact, bf16 or fp16, for a neural method (exact)")
+    fill.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other option of the method, as often as wanted: --option max_dates=2",
+    )
     fill.add_argument("--nodata", type=float, help="of a GeoTIFF that does not say it itself")
     fill.add_argument(
         "--block", type=int, nargs="+", metavar="N", help="pixels of a block: side; y x; dates y x"
@@ -101,7 +109,11 @@ def _add_fill(commands: Any) -> None:
     )
     fill.add_argument("--dry-run", action="store_true", help="write nothing, say what to expect")
     fill.set_defaults(run=_fill)
+    _add_filled(commands, fill)
 
+
+def _add_filled(commands: Any, fill: argparse.ArgumentParser) -> None:
+    """Add the commands on what `fill` wrote."""
     append = commands.add_parser("append", help="fill the dates that a Zarr cube has gained")
     append.add_argument("src", type=_place, help="Zarr store that has more dates now")
     append.add_argument("dst", type=_place, help="what `xinpaint fill` wrote")
@@ -124,6 +136,7 @@ def _add_fill(commands: Any) -> None:
 
 def _fill(args: argparse.Namespace) -> int:
     options = {k: v for k in _NEURAL if (v := getattr(args, k)) is not None}
+    options |= dict(_option(words) for words in args.option)
     if isinstance(args.src, Path) and (args.src.is_file() or not args.src.exists()):
         return cli_image.fill_image(args, options)
     cli_image.check_cube(args)
@@ -144,6 +157,17 @@ def _fill(args: argparse.Namespace) -> int:
         print(report)
         return 0
     return _told(report, args.dst)
+
+
+def _option(words: str) -> tuple[str, Any]:
+    """``NAME=VALUE``: numbers and true or false as in JSON, anything else as text."""
+    name, equals, value = words.partition("=")
+    if not (name.isidentifier() and equals and value):
+        raise DataError(f"--option {words}: wanted NAME=VALUE, for example max_dates=2")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _place(text: str) -> Path | str:

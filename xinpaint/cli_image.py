@@ -45,7 +45,7 @@ def check_cube(args: argparse.Namespace) -> None:
         )
 
 
-def fill_image(args: argparse.Namespace, options: dict[str, str]) -> int:
+def fill_image(args: argparse.Namespace, options: dict[str, Any]) -> int:
     """Fill a GeoTIFF and write what came of it.
 
     Raises
