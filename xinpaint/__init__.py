@@ -27,6 +27,7 @@ _FUNCTIONS = {
     "open_filled": "xinpaint.io.verify",
     "open_scenes": "xinpaint.io.scenes",
     "open_stac": "xinpaint.io.stac",
+    "status": "xinpaint.io.verify",
     "verify": "xinpaint.io.verify",
 }
 
@@ -42,6 +43,7 @@ __all__ = [
     "open_filled",
     "open_scenes",
     "open_stac",
+    "status",
     "tutorial",
     "verify",
 ]

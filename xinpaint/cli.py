@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 #: Options of `fill` for neural methods.
 _NEURAL = ("weights", "device", "precision")
+#: Words of `fill` that are no option of a method; the command has its own for most of them.
+_NO_OPTION = (
+    *("src", "dst", "method", "client", "workers", "block", "retry_failed", "dry_run"),
+    *("progress", "shards", "storage_options"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_fill(commands)
 
     score = commands.add_parser("score", help="hide pixels of a cube and score methods on them")
-    score.add_argument("src", type=Path, help="Zarr store or GeoTIFF")
+    score.add_argument("src", type=_place, help="Zarr store (path or URL) or GeoTIFF")
     score.add_argument("--methods", nargs="+", default=["convnp", "navier_stokes", "telea"])
     score.add_argument("--seed", type=int, default=0)
     score.set_defaults(run=_score)
@@ -164,6 +169,8 @@ def _option(words: str) -> tuple[str, Any]:
     name, equals, value = words.partition("=")
     if not (name.isidentifier() and equals and value):
         raise DataError(f"--option {words}: wanted NAME=VALUE, for example max_dates=2")
+    if name in _NO_OPTION:
+        raise DataError(f"--option {words}: {name} is no option of a method; see --help")
     try:
         return name, json.loads(value)
     except ValueError:

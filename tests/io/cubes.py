@@ -32,7 +32,7 @@ def chunks(store: Path) -> dict[str, bytes]:
     """Every chunk of the filled arrays, by its path."""
     return {
         str(file.relative_to(store)): file.read_bytes()
-        for file in sorted(store.rglob("c/**/*"))
+        for file in sorted({*store.rglob("c/**/*"), *store.rglob("c")})
         if file.is_file() and "fill_status" not in file.parts
     }
 

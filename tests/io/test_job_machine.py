@@ -176,7 +176,7 @@ class Machine(RuleBasedStateMachine):
         names = {block_name(self._block(key)) for key in self.damaged if key in done}
         assert {*found.missing, *found.corrupted} == names
         if names:
-            with pytest.raises(JobError, match="blocks are pending again"):
+            with pytest.raises(JobError, match="pending again"):
                 xinpaint.verify(self.dst, deep=True, repair=True)
             now = Ledger(self.dst).status
             assert all(now[tuple(map(int, name.split("/")))] == PENDING for name in names)

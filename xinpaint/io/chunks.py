@@ -49,7 +49,7 @@ def damage(
             place, side = parts.get(dim, (0, size))
             most = size if dates is None or dim != time else min(size, dates)
             region.append(slice(place * side, min(place * side + side, most)))
-        if not _all_there(array, region):
+        if not all_there(array, region):
             return "missing"
         try:
             if deep:
@@ -65,7 +65,8 @@ def erase(array: Any, region: Sequence[slice]) -> None:
         sync(array.store.delete(key))
 
 
-def _all_there(array: Any, region: Sequence[slice]) -> bool:
+def all_there(array: Any, region: Sequence[slice]) -> bool:
+    """Whether a store holds each chunk of a region."""
     folder = getattr(array.store, "root", None)
     if folder is not None:
         return all((Path(folder) / key).is_file() for key in _keys(array, region))

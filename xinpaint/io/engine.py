@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from numbers import Integral
 from typing import Any, Protocol
 
 import zarr
@@ -41,10 +42,6 @@ def engine(client: Any, workers: int | None, job: Job, blocks: int) -> Engine:
     On a cluster where workers declare the resource ``GPU``, a method that takes a device computes
     on those alone.
 
-    Raises
-    ------
-    JobError
-        Where `workers` is no number of processes.
     """
     if client is not None:
         nets = {*NEURAL, SEASONALITY}
@@ -52,9 +49,30 @@ def engine(client: Any, workers: int | None, job: Job, blocks: int) -> Engine:
         return Devices(client) if takes_device and gpus(client) else Cluster(client)
     if workers is None:
         return Threads(min(cpus(), max(blocks, 1)))
-    if int(workers) != workers or workers < 1:
-        raise JobError(f"workers={workers!r}: give a number of processes, at least 1")
     return Processes(workers)
+
+
+def check_where(client: Any, workers: Any) -> None:
+    """Refuse what no engine can be made of, before anything is written.
+
+    Raises
+    ------
+    JobError
+        Where `workers` is no number of processes, or `client` no cluster that answers.
+    """
+    if workers is not None and (
+        isinstance(workers, bool) or not isinstance(workers, Integral) or workers < 1
+    ):
+        raise JobError(f"workers={workers!r}: give a whole number of processes, at least 1")
+    if client is None:
+        return
+    if not (hasattr(client, "submit") and hasattr(client, "nthreads")):
+        raise JobError(
+            f"client={client!r}: wanted a distributed.Client; of an address it is made by "
+            "distributed.Client(address)"
+        )
+    if getattr(client, "status", "running") not in ("running", "connecting"):
+        raise JobError(f"client={client!r} is {client.status}: give one that is connected")
 
 
 def net_threads(client: Any, workers: int | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,15 +16,16 @@ import xarray as xr
 from xinpaint.errors import JobError
 from xinpaint.io import source, work
 from xinpaint.io.drive import Driver, told_if_full
-from xinpaint.io.engine import cpus, engine, net_threads
+from xinpaint.io.engine import check_where, cpus, engine, net_threads
 from xinpaint.io.jobspec import Asked, Job, plan, with_threads
-from xinpaint.io.ledger import FAILED, GROWN, WORDS, Ledger, differences
+from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED, GROWN, WORDS, Ledger, differences
 from xinpaint.io.opened import opened_here
 from xinpaint.io.report import Report
 from xinpaint.io.result import SEASONALITY
 from xinpaint.io.result import result as described
 from xinpaint.io.store import check_place, create
 from xinpaint.io.target import target
+from xinpaint.io.whole import heal
 from xinpaint.methods.base import Filler
 
 Place = str | os.PathLike[str]
@@ -99,28 +101,49 @@ def fill(
     given, place = source.located(src), target(dst, access)
     check_place(given, place)
     check_reach((given, place.name), client, workers)
-    there = Ledger(place).attrs["job"] if place.ours() else None
+    ledger = Ledger(place) if place.ours() else None
+    there = ledger.attrs["job"] if ledger is not None else None
     grown = there if there is not None and len(there["dates"]) > 1 and block is None else None
     extra = {"before": grown, "shards": shards, "access": access}
     job, head, result = plan(given, place.name, method, options, block, **extra)
     if job.weights:
-        begun = net_threads(client, workers) if there is None else int(there.get("threads", 0))
-        job = with_threads(job, begun)
+        count = net_threads(client, workers) if there is None else int(there.get("threads", 0))
+        job = with_threads(job, count)
+    if ledger is not None:
+        check_same(job, ledger)
     if dry_run:
         return _estimate(job, head, workers)
     if place.whole and not place.ours():
         with told_if_full(place):
             create(job, head, result, place)
     with told_if_full(place), place.locked() as held:
-        if not place.ours():
+        if not (begun := place.ours()):
             create(job, head, result, place)
         ledger = Ledger(place, held)
         check_same(job, ledger)
+        if begun:
+            heal(job, head, result, ledger)
+        _note_source(job, ledger)
         return run(job, ledger, (client, workers), retry_failed=retry_failed, progress=progress)
 
 
+def _note_source(job: Job, ledger: Ledger) -> None:
+    """Warn where the source lies elsewhere than before; whoever mends the store reads this one."""
+    before = ledger.attrs["call"]["src"]
+    if before == job.src:
+        return
+    if np.isin(ledger.status, (DONE, COPIED, EMPTY)).any():
+        warnings.warn(
+            f"{job.dst} was begun from {before} and goes on from {job.src}, a cube of the same "
+            "grid and variables; its pixels are not compared. If they differ, fill a new store",
+            stacklevel=3,
+        )
+    ledger.move(job.src)
+
+
 def check_reach(names: Sequence[str], client: Any, workers: int | None) -> None:
-    """Raise JobError where other processes cannot see the source or the output."""
+    """Raise JobError where there is no such engine, or it cannot see the source or the output."""
+    check_where(client, workers)
     if workers is None and client is None:
         return
     for name in names:

@@ -8,7 +8,9 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import numpy as np
 import xarray as xr
 from dask.base import tokenize
 
@@ -61,6 +63,8 @@ class Job:
         0 = as the process has.
     fork : bytes
         Where workers write apart and the driver commits: what they write into.
+    run : str
+        This run and no other: source and store may be others by the next, under the same names.
     """
 
     src: str
@@ -78,6 +82,7 @@ class Job:
     access: Mapping[str, Any] = field(default_factory=dict, repr=False)
     threads: int = 0
     fork: bytes = field(default=b"", repr=False)
+    run: str = field(default_factory=lambda: uuid4().hex, repr=False)
 
     @property
     def id(self) -> str:
@@ -228,7 +233,9 @@ def chunks_of(job: Job, raw: xr.Dataset, dims: Dims, name: Hashable) -> dict[str
 
 
 def _plain(key: str, value: Any) -> Any:
-    """A path as an absolute string, so that it means the same elsewhere."""
+    """A path as an absolute string, so that it means the same elsewhere; a number as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
     is_file = key == "weights" and isinstance(value, str) and Path(value).is_file()
     return str(Path(value).resolve()) if is_file or isinstance(value, os.PathLike) else value
 

@@ -46,7 +46,13 @@ class Ledger:
             raise JobError(
                 f"{self.target.name} is no output of a fill job: {found}; check the path"
             )
-        array = self._array()
+        try:
+            array = self._array()
+        except Exception as error:  # each store raises its own
+            raise JobError(
+                f"the metadata of {self.target.name}/{STATUS} is damaged ({error}), and with it "
+                "what the job is: remove the store and fill again"
+            ) from error
         try:
             self.status: NDArray[np.uint8] = np.asarray(array[...])
         except Exception as error:  # each codec and store raises its own
@@ -126,6 +132,10 @@ class Ledger:
         """Say in the attrs whether the store is complete, and gather its metadata."""
         if self.attrs.get("complete") != complete:
             self._say({"complete": complete})
+
+    def move(self, src: str) -> None:
+        """Write down where the source lies now."""
+        self._say({"call": {**self.attrs["call"], "src": src}})
 
     def begin_growth(self, job: Job) -> None:
         """Write down that the store is about to be laid out for a longer cube."""

@@ -20,7 +20,7 @@ from xinpaint.io.result import Result
 from xinpaint.io.target import target
 
 _LOCK = threading.Lock()
-_OPEN: dict[tuple[str, str], Opened] = {}
+_OPEN: dict[tuple[str, bool], Opened] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +41,8 @@ class Opened:
 
 
 def opened_here(job: Job, *, store: bool = True) -> Opened:
-    """Source and store, opened once a process and job; without a store for a trial."""
-    key = (job.dst if store else "", job.id)
+    """Source and store, opened once a process and run; without a store for a trial."""
+    key = (job.run, store)
     with _LOCK:
         if key not in _OPEN:
             while len(_OPEN) > 3:

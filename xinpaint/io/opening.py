@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from xinpaint.errors import DataError
 from xinpaint.io.geotiff import alpha_of, is_masked
-from xinpaint.io.source import open_source
+from xinpaint.io.source import located, open_source
 
 #: Side of the blocks in which a GeoTIFF is read.
 BLOCK = 1024
 
 
-def open_path(path: Path) -> xr.Dataset:
+def open_path(path: Path | str) -> xr.Dataset:
     """Open a Zarr store or GeoTIFF lazily, one variable a band.
 
     Of a GeoTIFF with a mask or an alpha band these become the bool variable ``observed``.
@@ -29,6 +29,8 @@ def open_path(path: Path) -> xr.Dataset:
     DataError
         Where it is not there or is neither.
     """
+    if not isinstance(path, Path):
+        return open_source(located(path), chunks={})
     if not path.exists():
         raise DataError(f"{path} is not there: give a Zarr store or a GeoTIFF")
     try:

@@ -90,4 +90,6 @@ class Report:
             lines += [f"block {name} {kind}: {text}" for name, text in list(what.items())[:SHOWN]]
             if len(what) > SHOWN:
                 lines.append(f"... and {in_words(len(what) - SHOWN)} more {kind}")
+        if self.blocks.get("failed"):
+            lines.append("failed blocks are tried again by retry_failed=True (--retry-failed)")
         return "\n".join(lines)

@@ -99,7 +99,7 @@ def grow(job: Job, head: xr.Dataset, result: Result, ledger: Ledger) -> None:
 
 
 def mend(job: Job, head: xr.Dataset, result: Result, names: Sequence[str], place: Target) -> None:
-    """Write small variables, such as coordinates, again as they were laid out."""
+    """Lay out arrays again: metadata, and the values of small variables such as coordinates."""
     with _laid_out(job, head, result, place) as made:
         for name in names:
             place.replace(made, name)
@@ -116,7 +116,8 @@ def _laid_out(job: Job, head: xr.Dataset, result: Result, place: Target) -> Iter
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Consolidated metadata")
             template.to_zarr(part, mode="w-", compute=False, zarr_format=3, consolidated=False)
-            attrs = {"call": call, "complete": False, **signed(job, [])}
+            names = sorted(str(name) for name in template.variables if name != STATUS)
+            attrs = {"call": call, "complete": False, "arrays": names, **signed(job, [])}
             zarr.open_array(part / STATUS, mode="r+").attrs.update(plain(attrs))
             zarr.consolidate_metadata(part)
         yield part
@@ -147,6 +148,10 @@ def _template(job: Job, head: xr.Dataset, result: Result) -> xr.Dataset:
             sizes = zip(variable.dims, variable.shape, strict=True)
             encoding["chunks"] = tuple(min(sides.get(str(d)) or n, n) for d, n in sizes)
         encoding["compressors"] = (ZstdCodec(level=3), Crc32cCodec())
+        if name in bands and (missing := _stored_nodata(variable)) is not None:
+            encoding["fill_value"] = missing  # what a block that is not done reads as
+        if name not in large:  # so that a chunk that is lost can be told
+            encoding["write_empty_chunks"] = True
         made.variables[name].encoding = encoding
     blocks = xr.Variable(
         ("block_time", "block_y", "block_x"),
@@ -159,6 +164,19 @@ def _template(job: Job, head: xr.Dataset, result: Result) -> xr.Dataset:
         {"chunks": job.counts, "compressors": (ZstdCodec(), Crc32cCodec())},
     )
     return made.assign({STATUS: blocks})
+
+
+def _stored_nodata(variable: xr.Variable) -> Any:
+    """Nodata of a band as it is stored; None where it has none that its dtype can hold."""
+    dtype = np.dtype(variable.encoding.get("dtype", variable.dtype))
+    told, attrs = variable.encoding, variable.attrs
+    said = (told.get("_FillValue"), attrs.get("_FillValue"), attrs.get("nodata"))
+    for number in (np.ravel(n)[0] for n in said if isinstance(n, int | float | np.generic)):
+        with np.errstate(all="ignore"):
+            stored = np.asarray(number).astype(dtype)
+        if dtype.kind == "f" or (dtype.kind in "iu" and stored == number):
+            return stored[()]
+    return dtype.type(np.nan) if dtype.kind == "f" else None
 
 
 def _band(name: Hashable, bands: Mapping[Hashable, Any]) -> Hashable:

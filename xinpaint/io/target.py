@@ -8,8 +8,10 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 from xinpaint.errors import JobError
 from xinpaint.io.guard import clean
@@ -19,6 +21,8 @@ from xinpaint.io.lock import alive, locked
 STATUS = "fill_status"
 #: Object stores whose single writes appear whole or not at all.
 ATOMIC = ("abfs", "abfss", "adl", "az", "gcs", "gs", "memory", "oci", "oss", "s3", "s3a")
+#: This process and no other that had, or has, its number.
+_PROCESS = uuid4().hex[:8]
 #: Raises JobError where the lock is no longer ours.
 Held = Callable[[], None]
 
@@ -65,7 +69,7 @@ class Target(Protocol):
         ...
 
     def replace(self, made: Path, name: str) -> None:
-        """Put a small array of such a folder over the one here."""
+        """Put an array of such a folder, or the store's own metadata, over the one here."""
         ...
 
     def locked(self) -> AbstractContextManager[Held]:
@@ -121,6 +125,11 @@ def target(dst: Any, options: Mapping[str, Any] | None = None) -> Target:
     if hasattr(dst, "writable_session"):
         from xinpaint.io.commits import Commits
 
+        if "InMemory" in repr(dst.storage):
+            raise JobError(
+                f"{dst!r} is in memory, where a fork cannot reach it: give a repository in a "
+                "folder or an object store"
+            )
         return Commits(dst, "icechunk repository")
     scheme, there, rest = os.fspath(dst).partition("://")
     if not there or scheme in ("file", "local"):
@@ -177,11 +186,13 @@ class Folder:
     def room(self) -> Path:
         """Beside the store, so that it can be renamed; what dead drivers left there is removed."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        for left in self.path.parent.glob(f".{self.path.name}.*.partial"):
-            pid = left.name.split(".")[-2]
-            if pid.isdigit() and not alive(int(pid)):
+        for left in self.path.parent.glob(f".{escape(self.path.name)}.*.partial"):
+            pid, _, process = left.name.split(".")[-2].partition("-")
+            # a number may come again, as in containers, where it often is 1
+            own = pid == str(os.getpid()) and process != _PROCESS
+            if own or (pid.isdigit() and not alive(int(pid))):
                 shutil.rmtree(left, ignore_errors=True)
-        return self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        return self.path.with_name(f".{self.path.name}.{os.getpid()}-{_PROCESS}.partial")
 
     def put(self, made: Path) -> None:
         """See `Target`."""
@@ -244,5 +255,6 @@ def gather(store: Any) -> None:
 
 
 def files(folder: Path) -> list[Path]:
-    """All files in a folder and below."""
-    return sorted(file for file in folder.rglob("*") if file.is_file())
+    """All files in a folder and below, or the one that it is."""
+    found = [folder] if folder.is_file() else folder.rglob("*")
+    return sorted(file for file in found if file.is_file())

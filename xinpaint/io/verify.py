@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import xarray as xr
 import zarr
 
 from xinpaint.errors import JobError
-from xinpaint.io.chunks import damage, dims_of
-from xinpaint.io.engine import cpus
 from xinpaint.io.job import check_same, run
 from xinpaint.io.jobspec import plan
 from xinpaint.io.ledger import COPIED, DONE, EMPTY, Ledger, block_name
 from xinpaint.io.report import Report, in_words
-from xinpaint.io.store import mend
 from xinpaint.io.target import STATUS, Target, target
-
-#: How many requests an object store is asked at once.
-REQUESTS = 16
-
-#: Along time, y and x: which blocks, as places in `fill_status`.
-Index = tuple[int, ...]
+from xinpaint.io.whole import Arrays, Index, arrays, chosen, damaged, heal
 
 
 @dataclass(frozen=True)
@@ -39,9 +29,10 @@ class Verdict:
         Blocks by status, after a repair if there was one.
     missing, corrupted : tuple of str
         Blocks that are marked done but lack a chunk, or hold one that does not read; named by
-        their place along time, y and x. A small variable that does not read goes by its own name.
+        their place along time, y and x. An array that is not there or does not open, and a small
+        variable, such as a coordinate, that does not read, go by their names.
     repaired : int
-        How many of these were written again.
+        How many of these were written or laid out again.
 
     Examples
     --------
@@ -81,14 +72,16 @@ def open_filled(
     ----------
     dst : str, path or icechunk.Repository
     strict : bool
-        Raise instead of warning while blocks are unfinished; these read as nodata or 0.
+        Raise instead of warning while blocks are unfinished; these read as nodata, NaN where
+        bands are floats, or 0 where they have neither; their provenance is 0.
     storage_options : mapping, optional
         What fsspec needs to open a URL.
 
     Raises
     ------
     JobError
-        Where the store is no output of a fill job; with `strict`, where it is unfinished.
+        Where the store is no output of a fill job or its metadata is damaged; with `strict`,
+        where it is unfinished.
 
     Examples
     --------
@@ -105,7 +98,14 @@ def open_filled(
             raise JobError(told)
         warnings.warn(told, UserWarning, stacklevel=2)
     store = ledger.target.zarr()
-    gathered = zarr.open_group(store, mode="r").metadata.consolidated_metadata is not None
+    try:
+        gathered = zarr.open_group(store, mode="r").metadata.consolidated_metadata is not None
+    except Exception as error:  # each store raises its own
+        name = ledger.target.name
+        raise JobError(
+            f"the metadata of {name} is damaged ({error}): xinpaint.verify({name!r}, repair=True) "
+            "lays it out again"
+        ) from error
     opened: xr.Dataset = xr.open_zarr(store, decode_coords="all", chunks={}, consolidated=gathered)
     return opened.drop_vars(STATUS)
 
@@ -153,7 +153,8 @@ def verify(
     deep : bool
         Read everything.
     repair : bool
-        Fill the blocks that are missing or corrupted again; the others stay as they are.
+        Fill the blocks that are missing or corrupted again, and lay such arrays out again; the
+        others stay as they are.
     storage_options : mapping, optional
         What fsspec needs to open URLs, of the store and of its source.
 
@@ -173,63 +174,42 @@ def verify(
     """
     place = target(dst, storage_options)
     ledger = Ledger(place)
-    done = np.argwhere(np.isin(ledger.status, (DONE, COPIED, EMPTY)))
-    arrays = _arrays(ledger)
-    job = ledger.attrs["job"]
-    places = [tuple(int(n) for n in index) for index in done]
-    with ThreadPoolExecutor(cpus() if place.whole else REQUESTS) as pool:
-        found = list(pool.map(lambda index: damage(arrays, job, index, deep=deep), places))
-    missing = [index for index, word in zip(places, found, strict=True) if word == "missing"]
-    corrupted = [index for index, word in zip(places, found, strict=True) if word == "corrupted"]
-    small = _damaged(place, set(arrays)) if deep else []
-    bad = [*missing, *corrupted]
-    repaired = _repair(place, bad, small, storage_options or {}) if repair else 0
-    names = [[block_name(index) for index in group] for group in (missing, corrupted)]
-    counts = Ledger(place).counts()
-    return Verdict(counts, tuple(names[0]), (*names[1], *small), repaired)
+    found = arrays(ledger, deep=deep)
+    blocks = damaged(ledger, found.large, deep=deep)
+    repaired = 0
+    if repair and (found.bad or any(blocks.values())):
+        blocks, repaired = _repair(place, found, blocks, storage_options or {})
+    names = {word: [block_name(index) for index in group] for word, group in blocks.items()}
+    return Verdict(
+        Ledger(place).counts(),
+        (*names["missing"], *found.missing),
+        (*names["corrupted"], *found.corrupted),
+        repaired,
+    )
 
 
-def _arrays(ledger: Ledger) -> dict[str, Any]:
-    """The arrays that are written block by block."""
-    group = zarr.open_group(ledger.target.zarr(), mode="r", use_consolidated=False)
-    _, y, x = ledger.attrs["job"]["dims"]
-    found = dict(group.arrays())
-    return {name: array for name, array in found.items() if {y, x} <= set(dims_of(array))}
-
-
-def _damaged(place: Target, large: set[str]) -> list[str]:
-    """Small variables, such as coordinates, that do not read."""
-    bad = []
-    group = zarr.open_group(place.zarr(), mode="r", use_consolidated=False)
-    for name, array in group.arrays():
-        try:
-            if name not in large:
-                array[...]
-        except Exception:  # each codec and store raises its own
-            bad.append(name)
-    return bad
-
-
-def _repair(place: Target, bad: list[Index], small: list[str], access: Mapping[str, Any]) -> int:
-    """Make blocks pending and run the job for them; lay small variables out anew."""
-    if not (bad or small):
-        return 0
+def _repair(
+    place: Target, found: Arrays, blocks: dict[str, list[Index]], access: Mapping[str, Any]
+) -> tuple[dict[str, list[Index]], int]:
+    """Lay arrays out anew, make blocks pending and run the job for them; which, and how many."""
+    bad = [*blocks["missing"], *blocks["corrupted"]]
     with place.locked() as held:
         ledger = Ledger(place, held)
-        again = np.zeros(ledger.status.shape, bool)
-        if bad:
-            again[tuple(np.transpose(bad))] = True
-        ledger.reset(again)
         call, told = ledger.attrs["call"], ledger.attrs["job"]
         if call["method"] is None:
+            ledger.reset(chosen(ledger, bad))
             raise JobError(
                 f"pending again: {in_words(len(bad))}, made by a filler of your own; "
                 "run the same fill again to write them"
-                + (f"; it cannot mend the small variables {small}" if small else "")
+                + (f", and to lay out {found.bad}" if found.bad else "")
             )
         where = (call["src"], place.name, call["method"], call["options"])
         job, head, result = plan(*where, before=told, access=access)
         check_same(job, ledger)
-        mend(job, head, result, small, place)
+        lost = heal(job, head, result, ledger)
+        blocks["missing"] += [index for index in lost if index not in bad]
+        bad = [*blocks["missing"], *blocks["corrupted"]]
+        ledger.reset(chosen(ledger, bad))
         run(job, ledger, (None, None), retry_failed=False, progress=False)
-        return len(small) + sum(int(ledger.status[i]) in (DONE, COPIED, EMPTY) for i in bad)
+        mended = sum(int(ledger.status[i]) in (DONE, COPIED, EMPTY) for i in bad)
+    return blocks, len(found.bad) + mended

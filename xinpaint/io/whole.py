@@ -1,0 +1,126 @@
+"""Whether all arrays of a store are there and its small variables read; laying them out anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from xinpaint.io.chunks import all_there, damage, dims_of
+from xinpaint.io.engine import cpus
+from xinpaint.io.jobspec import Job
+from xinpaint.io.ledger import COPIED, DONE, EMPTY, Ledger
+from xinpaint.io.result import Result
+from xinpaint.io.store import mend
+from xinpaint.io.target import STATUS
+
+#: How many requests an object store is asked at once.
+REQUESTS = 16
+#: Along time, y and x: which blocks, as places in `fill_status`.
+Index = tuple[int, ...]
+_ROOT = "zarr.json"
+
+
+@dataclass
+class Arrays:
+    """The arrays of a store.
+
+    Parameters
+    ----------
+    large : dict of str to zarr.Array
+        Those written block by block that open.
+    missing, corrupted : list of str
+        Names of arrays that are not there or do not open, of small variables, such as
+        coordinates, that lack a chunk or do not read, and of the store's own metadata.
+    """
+
+    large: dict[str, Any] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    corrupted: list[str] = field(default_factory=list)
+
+    @property
+    def bad(self) -> list[str]:
+        """What has to be laid out anew."""
+        return [*self.missing, *self.corrupted]
+
+
+def arrays(ledger: Ledger, *, deep: bool) -> Arrays:
+    """Look at each array that the job laid out; with `deep` read the small ones.
+
+    A store of an earlier version does not say which these were: those that are there count.
+    """
+    store, found = ledger.target.zarr(), Arrays()
+    root, said = _opened(store, _ROOT, found), ledger.attrs.get("arrays")
+    if said is None:
+        said = [] if root is None else list(root.array_keys())
+    _, y, x = ledger.attrs["job"]["dims"]
+    for name in (n for n in said if n != STATUS):
+        array = _opened(store, name, found)
+        if array is not None and {y, x} <= set(dims_of(array)):
+            found.large[name] = array
+        elif array is not None:
+            _look_into(array, found, known="arrays" in ledger.attrs, deep=deep)
+    return found
+
+
+def _opened(store: Any, name: str, found: Arrays) -> Any:
+    """The array, or for `_ROOT` the group, of that name; None, and noted, where it does not."""
+    try:
+        if name == _ROOT:
+            return zarr.open_group(store, mode="r", use_consolidated=False)
+        return zarr.open_array(store, path=name, mode="r")
+    except FileNotFoundError:
+        found.missing.append(name)
+    except Exception:  # each store raises its own
+        found.corrupted.append(name)
+    return None
+
+
+def _look_into(array: Any, found: Arrays, *, known: bool, deep: bool) -> None:
+    """A small variable: are its chunks there, where all were written, and does it read."""
+    if known and not all_there(array, [slice(0, size) for size in array.shape]):
+        found.missing.append(array.path)
+        return
+    try:
+        if deep:
+            array[...]
+    except Exception:  # each codec and store raises its own
+        found.corrupted.append(array.path)
+
+
+def damaged(ledger: Ledger, large: dict[str, Any], *, deep: bool) -> dict[str, list[Index]]:
+    """Blocks marked done that are "missing" or "corrupted"."""
+    done = np.argwhere(np.isin(ledger.status, (DONE, COPIED, EMPTY)))
+    places = [tuple(int(n) for n in index) for index in done]
+    told = ledger.attrs["job"]
+    with ThreadPoolExecutor(cpus() if ledger.target.whole else REQUESTS) as pool:
+        words = list(pool.map(lambda index: damage(large, told, index, deep=deep), places))
+    pairs = list(zip(places, words, strict=True))
+    return {k: [index for index, word in pairs if word == k] for k in ("missing", "corrupted")}
+
+
+def heal(job: Job, head: xr.Dataset, result: Result, ledger: Ledger) -> list[Index]:
+    """Lay out anew what is missing or does not open; blocks that so lost chunks become pending."""
+    found = arrays(ledger, deep=True)
+    if not found.bad:
+        return []
+    mend(job, head, result, found.bad, ledger.target)
+    large = arrays(ledger, deep=False).large
+    words = damaged(ledger, {k: v for k, v in large.items() if k in found.bad}, deep=True)
+    lost = [*words["missing"], *words["corrupted"]]
+    ledger.reset(chosen(ledger, lost))
+    ledger.target.gather()
+    return lost
+
+
+def chosen(ledger: Ledger, blocks: Sequence[Index]) -> Any:
+    """Blocks as a mask over `fill_status`."""
+    mask = np.zeros(ledger.status.shape, bool)
+    if blocks:
+        mask[tuple(np.transpose(blocks))] = True
+    return mask
