@@ -128,3 +128,15 @@ def test_signatures_are_real(name):
 
 def test_water_has_the_pictures_of_water(cubes):
     assert isinstance(cubes["truth"].water.plot, WaterPlot)
+
+
+def test_an_array_beside_what_became_of_it(cubes):
+    array = cubes["gappy"].to_dataarray("band").transpose("time", "band", "y", "x")
+    array.attrs["nodata"] = 0
+    made = array.inpaint.telea()
+    figure = array.inpaint.plot.before_after(made, cubes["truth"].to_dataarray("band"))
+    wanted = cubes["gappy"].inpaint.plot.before_after(cubes["gappy"].inpaint.telea())
+    for ax, other in zip(figure.axes[:2], wanted.axes[:2], strict=True):
+        np.testing.assert_array_equal(ax.images[0].get_array(), other.images[0].get_array())
+    with pytest.raises(SchemaError, match=r"no band 'red' to draw; there are \['nir', .*bands="):
+        cubes["gappy"].inpaint.plot.before_after(made.sel(band=["nir"]))

@@ -80,3 +80,51 @@ def test_errors(gappy):
         plot.rgb(gappy, bands=("pink",))
     with pytest.raises(SchemaError, match="std above 0"):
         plot.calibration([1.0], [1.0], [0.0])
+
+
+def pictures(figure):
+    return [np.asarray(ax.images[0].get_array()) for ax in figure.axes if ax.images]
+
+
+def test_dims_in_any_order(gappy, filled):
+    turned, made = (ds.transpose("y", "x", "time") for ds in (gappy, filled))
+    for draw in (
+        lambda a, b: plot.before_after(a, b, b, time=1),
+        lambda a, b: plot.uncertainty(b, time=1),
+        lambda a, b: plot.before_after(a.isel(time=0).transpose("x", "y"), b.isel(time=0)),
+    ):
+        pairs = zip(pictures(draw(turned, made)), pictures(draw(gappy, filled)), strict=True)
+        for found, wanted in pairs:
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_only_what_lies_on_one_grid_is_compared(gappy, filled):
+    for other, dim in (
+        (filled.assign_coords(x=filled.x + 3000), "x"),
+        (filled.isel(time=[0]), "time"),
+        (filled.assign_coords(time=filled.time + np.timedelta64(9, "D")), "time"),
+    ):
+        with pytest.raises(SchemaError, match=rf"'{dim}' of the truth .*truth.sel\({dim}="):
+            plot.before_after(gappy, filled, other)
+        with pytest.raises(SchemaError, match=f"'{dim}' of the filled "):
+            plot.before_after(gappy, other)
+    flipped = filled.isel(y=slice(None, None, -1))
+    for found, wanted in zip(
+        pictures(plot.before_after(gappy, flipped)),
+        pictures(plot.before_after(gappy, filled)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("time", [9, -3, "2008-01-01", 0.5])
+def test_a_date_that_is_not_there(gappy, filled, time):
+    told = rf"time={time!r}, but 'red' has 2 dates; wanted the index of one of them, 0 to 1"
+    for draw in (plot.rgb, lambda ds, **o: plot.before_after(ds, filled, **o)):
+        with pytest.raises(SchemaError, match=told):
+            draw(gappy, time=time)
+
+
+def test_a_draw_at_a_time(gappy):
+    with pytest.raises(SchemaError, match=r"one at a time: .isel\(sample=0\)"):
+        plot.rgb(gappy.expand_dims(sample=2))

@@ -115,3 +115,31 @@ def test_errors_say_what_to_change(pair):
         plot_judge.reliability(filled, truth * np.nan, bands=["red"])
     with pytest.raises(SchemaError, match="between 0 and 1"):
         plot_judge.coverage_by_distance(filled, truth, bands=["red"], level=90)
+
+
+def test_dims_in_any_order(pair):
+    filled, truth = pair
+    figure = plot_judge.errors(filled.transpose("y", "x", "time"), truth.transpose("x", ...))
+    wanted = maps(plot_judge.errors(filled, truth))
+    for title, ax in maps(figure).items():
+        drawn = np.ma.filled(ax.images[0].get_array(), np.nan)
+        np.testing.assert_array_equal(
+            drawn, np.ma.filled(wanted[title].images[0].get_array(), np.nan)
+        )
+    plot_judge.reliability(filled.transpose("y", "x", "time"), truth, bands=["red"])
+
+
+def test_only_what_lies_on_one_grid_is_judged(pair):
+    filled, truth = pair
+    more = xr.concat(
+        [filled, filled.assign_coords(time=filled.time + np.timedelta64(9, "D"))], "time"
+    )
+    for made, true, dim in (
+        (filled, truth.assign_coords(x=truth.x + 3000), "x"),
+        (filled, truth.assign_coords(time=truth.time + np.timedelta64(99, "D")), "time"),
+        (more, truth, "time"),
+    ):
+        for draw in (plot_judge.errors, plot_judge.reliability, plot_judge.coverage_by_distance):
+            told = {"band": "red"} if draw is plot_judge.errors else {"bands": ["red"]}
+            with pytest.raises(SchemaError, match=f"'{dim}' of the truth .*give both on one grid"):
+                draw(made, true, **told)

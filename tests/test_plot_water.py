@@ -70,3 +70,11 @@ def test_area_has_a_line_for_each_class_that_is_water(seasons):
     np.testing.assert_allclose(drawn["seasonal"], table.sel({"class": "seasonal"}))
     marks = [line.get_marker() for line in ax.lines]
     assert len(set(marks)) == len(marks)  # not told apart by colour alone
+
+
+def test_dims_in_any_order_and_nan_as_no_data(seasons):
+    figure = plot_water.seasonality(seasons)
+    for other in (seasons.transpose("y", "x", "time"), seasons.where(seasons.seasonality != 255)):
+        for ax, wanted in zip(plot_water.seasonality(other).axes, figure.axes, strict=True):
+            found, drawn = (np.asarray(a.images[0].get_array()) for a in (ax, wanted))
+            np.testing.assert_array_equal(found, drawn)

@@ -10,7 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xinpaint.core import metrics
-from xinpaint.core.task import FILLED, OBSERVED
+from xinpaint.core.task import OBSERVED
+from xinpaint.cube.bandwise import bandwise, upright
+from xinpaint.cube.drawing import check_grids, plane_of
 from xinpaint.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def rgb(
     SchemaError
         If a band is not there or has other dims.
     """
-    planes = [_plane(ds, band, time) for band in bands]
+    ds = upright(ds)
+    planes = [plane_of(ds, band, time) for band in bands]
     limits = _limits(planes) if limits is None else limits
     layers = [(p - lo) / (hi - lo) for p, (lo, hi) in zip(planes, limits, strict=True)]
     picture = np.stack(layers if len(layers) == 3 else layers[:1] * 3, axis=-1)
@@ -79,17 +82,26 @@ def before_after(
         See `rgb`.
     time : int
         Index of the date.
+
+    Raises
+    ------
+    SchemaError
+        If a band or date is not there, or the grids or dates differ.
     """
-    results = {"filled": filled} if isinstance(filled, xr.Dataset) else dict(filled)
-    limits = _limits([_plane(gappy, band, time) for band in bands])
-    pictures = {"before": gappy} | results | ({} if truth is None else {"truth": truth})
+    gappy = upright(gappy)
+    several = {"filled": filled} if isinstance(filled, xr.Dataset | xr.DataArray) else filled
+    results = {title: bandwise(ds) for title, ds in several.items()}
+    known = {} if truth is None else {"truth": bandwise(truth)}
+    check_grids(gappy, results | known, bands[0])
+    limits = _limits([plane_of(gappy, band, time) for band in bands])
+    pictures = {"before": gappy} | results | known
     sure = next((ds for ds in results.values() if f"{bands[0]}_std" in ds), None)
     count = len(pictures) + (sure is not None)
     columns = count if count <= 4 else -(-count // 2)
     figure, axes = _panels(count, columns, gappy[bands[0]])
     for ax, (title, ds) in zip(axes, pictures.items(), strict=False):
         _show(ax, rgb(ds, bands=bands, time=time, limits=limits), gappy[bands[0]])
-        missing = np.isnan(_plane(ds, bands[0], time)).mean()
+        missing = np.isnan(plane_of(ds, bands[0], time)).mean()
         ax.set_title(f"{title}, {missing:.1%} missing" if missing > 0.0005 else title, fontsize=10)
     if sure is not None:
         _uncertainty(figure, axes[len(pictures)], sure, bands, time)
@@ -100,6 +112,8 @@ def before_after(
 
 def uncertainty(filled: xr.Dataset, *, bands: Sequence[str] = RGB, time: int = 0) -> Picture:
     """Map the standard deviation of the filled pixels, mean over `bands`, in the bands' unit."""
+    filled = upright(filled)
+    plane_of(filled, f"{bands[0]}_std", time)  # says what is not there
     figure, axes = _panels(1, 1, filled[bands[0]])
     _uncertainty(figure, axes[0], filled, bands, time)
     _ticks(axes, filled[bands[0]])
@@ -165,30 +179,6 @@ def calibration(truth: Any, mean: Any, std: Any) -> Picture:
     ax.set_aspect("equal")
     ax.legend(frameon=False, loc="upper left")
     return figure
-
-
-def _plane(ds: xr.Dataset, band: str, time: int) -> NDArray[np.float64]:
-    """One band and date as float64 ``[y x]``, north up; NaN where neither observed nor filled."""
-    if band not in ds:
-        raise SchemaError(f"no band {band!r} to draw; there are {sorted(map(str, ds.data_vars))}")
-    array = ds[band]
-    if array.ndim not in (2, 3):
-        raise SchemaError(f"{band!r} must have dims ((time,) y, x) to be drawn; found {array.dims}")
-    array = array if array.ndim == 2 else array[time]
-    values = array.values.astype(np.float64)
-    if f"{band}_provenance" in ds:
-        code = ds[f"{band}_provenance"]
-        code = code if code.ndim == 2 else code[time]
-        values[~np.isin(code.values, (OBSERVED, FILLED))] = np.nan
-    nodata = array.attrs.get("nodata", array.attrs.get("_FillValue"))
-    if nodata is not None:
-        values[values == nodata] = np.nan
-    return values if _north_up(array) else values[::-1]
-
-
-def _north_up(array: xr.DataArray) -> bool:
-    y = array.coords.get(array.dims[-2])
-    return y is None or y.size < 2 or bool(y[0] > y[-1])
 
 
 def _limits(planes: Sequence[NDArray[np.float64]]) -> Limits:
@@ -271,8 +261,8 @@ def _uncertainty(
     """Map the standard deviation where filled; observed pixels grey, unknown ones MISSING."""
     from matplotlib import colormaps
 
-    std = np.mean([_plane(filled, f"{band}_std", time) for band in bands], axis=0)
-    observed = _plane(filled, f"{bands[0]}_provenance", time) == OBSERVED
+    std = np.mean([plane_of(filled, f"{band}_std", time) for band in bands], axis=0)
+    observed = plane_of(filled, f"{bands[0]}_provenance", time) == OBSERVED
     known = np.isfinite(std) & ~observed
     top = float(np.percentile(std[known], 99)) if known.any() else 1.0
     picture = colormaps["viridis"](np.clip(np.nan_to_num(std) / max(top, 1e-12), 0, 1))[..., :3]

@@ -12,8 +12,10 @@ from scipy import ndimage
 
 from xinpaint.core import metrics
 from xinpaint.core.task import FILLED, OBSERVED
+from xinpaint.cube.bandwise import bandwise, upright
+from xinpaint.cube.drawing import check_grids, plane_of
 from xinpaint.errors import SchemaError
-from xinpaint.plot import MISSING, RGB, _date, _panels, _plane, _show, _ticks, calibration
+from xinpaint.plot import MISSING, RGB, _date, _panels, _show, _ticks, calibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,12 +47,14 @@ def errors(filled: xr.Dataset, truth: xr.Dataset, *, band: str = "red", time: in
     Raises
     ------
     SchemaError
-        If a band is not there, the grids differ, or nothing was filled where the truth is known.
+        If a band is not there, the grids or dates differ, or nothing was filled where the truth is
+        known.
 
     Examples
     --------
     >>> figure = errors(filled, truth, band="nir")  # doctest: +SKIP
     """
+    filled, truth = upright(filled), bandwise(truth)
     true, made, code = _pair(filled, truth, band, time)
     judged = (code == FILLED) & np.isfinite(true) & np.isfinite(made)
     if not judged.any():
@@ -59,7 +63,7 @@ def errors(filled: xr.Dataset, truth: xr.Dataset, *, band: str = "red", time: in
             "no error to draw"
         )
     miss = np.where(judged, made - true, np.nan)
-    std = _plane(filled, f"{band}_std", time) if f"{band}_std" in filled else None
+    std = plane_of(filled, f"{band}_std", time) if f"{band}_std" in filled else None
     top = float(np.percentile(np.abs(miss[judged]), 99)) or 1.0
     array = filled[band]
     figure, axes = _panels(3 if std is None else 4, 3 if std is None else 2, array)
@@ -95,7 +99,7 @@ def reliability(filled: xr.Dataset, truth: xr.Dataset, *, bands: Sequence[str] =
     Raises
     ------
     SchemaError
-        If a variable is not there, or no filled pixel has a truth.
+        If a variable is not there, the grids or dates differ, or no filled pixel has a truth.
 
     Examples
     --------
@@ -124,7 +128,8 @@ def coverage_by_distance(
     Raises
     ------
     SchemaError
-        If a variable is not there, no filled pixel has a truth, or `level` is not in (0, 1).
+        If a variable is not there, the grids or dates differ, no filled pixel has a truth, or
+        `level` is not in (0, 1).
 
     Examples
     --------
@@ -166,25 +171,22 @@ def _pair(
     filled: xr.Dataset, truth: xr.Dataset, band: str, time: int
 ) -> tuple[Plane, Plane, Plane]:
     """Truth, fill and provenance of one band and date, north up."""
-    true, made = _plane(truth, band, time), _plane(filled, band, time)
-    if true.shape != made.shape:
-        raise SchemaError(
-            f"{band!r} of the truth is {true.shape}, of the fill {made.shape}: give both on one "
-            "grid, for example with truth.sel(x=filled.x, y=filled.y)"
-        )
-    return true, made, _plane(filled, f"{band}_provenance", time)
+    check_grids(filled, {"truth": truth}, band)
+    true, made = plane_of(truth, band, time), plane_of(filled, band, time)
+    return true, made, plane_of(filled, f"{band}_provenance", time)
 
 
 def _pooled(
     filled: xr.Dataset, truth: xr.Dataset, bands: Sequence[str]
 ) -> tuple[Plane, Plane, Plane, Plane]:
     """Truth, fill, std and distance to context of every filled pixel with a truth, ``[n]``."""
+    filled, truth = upright(filled), bandwise(truth)
     parts = []
     for band in bands:
         dates = filled[band].shape[0] if band in filled and filled[band].ndim == 3 else 1
         for time in range(dates):
             true, made, code = _pair(filled, truth, band, time)
-            std = _plane(filled, f"{band}_std", time)
+            std = plane_of(filled, f"{band}_std", time)
             away = ndimage.distance_transform_edt(code != OBSERVED)
             ok = (code == FILLED) & np.isfinite(true) & np.isfinite(made) & (std > 0)
             parts.append(np.stack([true[ok], made[ok], std[ok], np.floor(away[ok])]))

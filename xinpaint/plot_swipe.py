@@ -7,8 +7,10 @@ from typing import Any
 
 import xarray as xr
 
+from xinpaint.cube.bandwise import bandwise, upright
+from xinpaint.cube.drawing import check_grids, plane_of
 from xinpaint.errors import MethodError
-from xinpaint.plot import RGB, _extent, _limits, _plane, rgb
+from xinpaint.plot import RGB, _extent, _limits, rgb
 
 #: Pixels on the screen of the picture's longer side.
 SIDE = 600
@@ -49,7 +51,9 @@ def swipe(
             f"swipe needs hvplot ({error}): install it with pip install 'xinpaint[swipe]', or use "
             "plot.before_after, which needs nothing more"
         ) from error
-    limits = _limits([_plane(gappy, band, time) for band in bands])
+    gappy, filled = upright(gappy), bandwise(filled)
+    check_grids(gappy, {"filled": filled}, bands[0])
+    limits = _limits([plane_of(gappy, band, time) for band in bands])
     extent = _extent(gappy[bands[0]])
     bounds = None if extent is None else (extent[0], extent[2], extent[1], extent[3])
     height, width = gappy[bands[0]].shape[-2:]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from xinpaint.cube.bandwise import upright
+from xinpaint.cube.drawing import north_up
 from xinpaint.errors import SchemaError
-from xinpaint.plot import MISSING, _north_up, _panels, _show, _ticks
+from xinpaint.plot import MISSING, _panels, _show, _ticks
 from xinpaint.water.counts import PERMANENT, SEASONAL
 from xinpaint.water.extent import NO_DATA, NOT_WATER
 
@@ -70,8 +72,9 @@ def seasonality(water: xr.Dataset, *, most: int = 12) -> Picture:
             f"seasonality must have dims ((time,) y, x); found {array.dims}: select one entry of "
             "the others with .isel"
         )
+    array = upright(array.to_dataset(name="seasonality"))["seasonality"]
     array = array if array.ndim == 3 else array.expand_dims("time")
-    array = array[:most]
+    array = array[:most].fillna(NO_DATA).astype(np.uint8)
     classes = _classes(array)
     table = np.zeros((256, 3))
     for code, (_, colour) in classes.items():
@@ -79,7 +82,7 @@ def seasonality(water: xr.Dataset, *, most: int = 12) -> Picture:
     figure, axes = _panels(len(array), min(len(array), 4), array)
     length = int(array.attrs.get("window_months", 1))
     for ax, plane in zip(axes, array, strict=False):
-        codes = plane.values if _north_up(plane) else plane.values[::-1]
+        codes = plane.values if north_up(plane) else plane.values[::-1]
         _show(ax, table[codes], plane)
         ax.set_title(_months(plane, length), fontsize=10)
     _ticks(axes[: len(array)], array)

@@ -63,3 +63,24 @@ def test_a_pixel_is_never_context_and_target():
 def test_shapes_are_checked():
     with pytest.raises(SchemaError, match="shape"):
         make(np.ones((1, 2, 4, 4), bool), np.zeros(SHAPE, bool))
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+@pytest.mark.parametrize(("dtype", "nodata"), [("float32", None), ("float32", -1), ("int16", -1)])
+def test_a_std_that_is_not_finite_is_no_answer(bad, dtype, nodata):
+    target = np.zeros(SHAPE, bool)
+    target[..., :2] = True
+    std = np.ones(SHAPE, np.float32)
+    std[..., 0] = bad
+    original = np.full(SHAPE, 5, dtype)
+    got = compose(
+        original, make(~target, target), Fill(np.full(SHAPE, 9.0, "f4"), std), nodata=nodata
+    )
+    assert (got.provenance[..., 0] == NOT_FILLED).all()
+    assert (got.provenance[..., 1] == FILLED).all()
+    assert np.isnan(got.std[..., 0]).all()
+    if dtype == "int16":
+        assert (got.values[..., 0] == -1).all()
+    else:
+        assert np.isnan(got.values[..., 0]).all()
+    assert (got.values[..., 1] == 9).all()

@@ -69,3 +69,52 @@ def test_what_has_no_area():
     made = made.assign_coords(spatial_ref=made.spatial_ref.assign_attrs(crs_wkt=wkt))
     with pytest.raises(SchemaError, match="reproject"):
         area(made)
+
+
+def test_whatever_the_chunks_bit_for_bit():
+    made = globe().isel(lon=slice(0, 97))
+    made["extent"] = made.extent * (np.random.default_rng(0).random((180, 97)) < 0.5)
+    made.extent.attrs = globe().extent.attrs
+    whole = area(made).area
+    for chunks in ({"lat": 7, "lon": 11}, {"lat": 1}, {"lat": -1, "lon": 13}):
+        xr.testing.assert_identical(area(made.chunk(chunks)).area.compute(), whole)
+    turned = area(made.transpose("lon", "lat").expand_dims(time=3).chunk(lat=50)).area
+    np.testing.assert_array_equal(turned.isel(time=1), whole)
+
+
+def test_nan_is_no_data():
+    made = water.extent(cube(states(6), YEAR[:6]))
+    made["extent"][:, 0, 0] = 255
+    masked = made.where(made.extent != 255)
+    assert masked.extent.dtype.kind == "f"
+    for ds in (masked, masked.chunk(y=5)):
+        xr.testing.assert_equal(area(ds).area.compute(), area(made).area)
+        counted = water.seasonality(ds, window=3).compute()
+        xr.testing.assert_equal(counted, water.seasonality(made, window=3))
+    assert (counted.seasonality[:, 0, 0] == 255).all()
+
+
+def test_flags_of_a_geotiff_are_text():
+    made = water.extent(cube(states(1), YEAR[:1]).isel(time=0))
+    wanted = area(made).area
+    for text in ("[  0   1 255]", "{0,1,255}"):
+        made.extent.attrs["flag_values"] = text
+        xr.testing.assert_equal(area(made).area, wanted)
+    made.extent.attrs["flag_values"] = "[0 1 ...]"
+    with pytest.raises(SchemaError, match=r"flag_values '\[0 1 \.\.\.\]' for flag_meanings"):
+        area(made)
+
+
+def test_degrees_that_nobody_declared():
+    pytest.importorskip("rioxarray")
+    there = {"y": 50 - 3e-4 * np.arange(12), "x": 1 + 3e-4 * np.arange(15)}
+    made = water.extent(cube(states(1), YEAR[:1]).isel(time=0)).drop_vars("spatial_ref")
+    made = made.assign_coords(there)
+    with pytest.raises(SchemaError, match=r"'y' and 'x' look like degrees.*write_crs\('EPSG:4326'"):
+        area(made)
+    wanted = area(made.rename(y="latitude", x="longitude")).area
+    xr.testing.assert_equal(
+        area(made.rio.write_crs("EPSG:4326")).area.drop_vars("spatial_ref", errors="ignore"), wanted
+    )
+    made.y.attrs["units"] = made.x.attrs["units"] = "km"  # a plot in a laboratory
+    assert float(area(made).area.sum()) == pytest.approx(180 * 3e-4**2)

@@ -106,3 +106,12 @@ def test_a_method_that_is_never_unsure_draws_nothing() -> None:
     sure = WindowMean(5, has_std=False)
     with pytest.raises(MethodError, match="nothing to draw from"):
         draws(make(1, 40, 48), sure, 2, name="mean")
+
+
+def test_integers_of_which_only_observed_tells() -> None:
+    ds = make(1, 40, 48)
+    seen = ds != 0
+    bare = ds.drop_attrs()
+    made = draws(bare, FILLER, 2, name="mean", observed=seen)
+    assert (made.red_provenance == 2).any()
+    assert made.red.sizes["sample"] == 2

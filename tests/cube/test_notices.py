@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -93,3 +94,38 @@ def test_an_image_of_which_nothing_was_observed() -> None:
     stacked[1] = 0
     with pytest.warns(UserWarning, match=r"nothing of 'image' \(band 'nir'\) was observed at"):
         fill(stacked)
+
+
+def test_a_value_below_zero_beside_nan() -> None:
+    ds = zeros()[["nir"]].where(lambda ds: ds != 0, -9999.0)
+    ds["nir"][0, 20, 20] = float("nan")
+    share = float((ds.nir == -9999).mean())
+    told = (
+        rf"{share:.1%} of the pixels of 'nir' are exactly -9999, its least value, and count as "
+        r"observed, though others are NaN; if these are gaps, set ds\['nir'\].*= -9999, or pass"
+    )
+    with pytest.warns(UserWarning, match=told):
+        fill(ds)
+    silent(ds, observed=ds.nir != -9999)
+    silent(ds.clip(min=0))  # many zeros, clipped there, beside NaN
+    ds["nir"].attrs["nodata"] = -9999  # as it says
+    silent(ds)
+
+
+def test_a_nodata_that_no_pixel_holds() -> None:
+    ds = zeros()[["nir"]].where(lambda ds: ds != 0)
+    ds = (ds / 10_000 - 0.123456789).fillna(-0.123456789).astype("float32")
+    ds["nir"].attrs["_FillValue"] = 0  # as it was before it was scaled
+    told = r"though what it calls missing is nowhere; .*attrs\['_FillValue'\] = (\S+), or pass"
+    with pytest.warns(UserWarning, match=told) as caught:
+        fill(ds)
+    found = re.search(told, str(caught[0].message))
+    assert found is not None
+    ds["nir"].attrs["_FillValue"] = float(found[1])
+    silent(ds)
+    assert (fill(ds).nir_provenance == 2).any()
+    silent(ds.assign(nir=ds.nir.clip(min=0).assign_attrs(nodata=-1)))
+    scaled = ds.assign(nir=ds.nir.where(ds.x > ds.x[0]).drop_attrs())
+    scaled["nir"].encoding = {"dtype": "uint16", "scale_factor": 1e-4, "add_offset": -0.1}
+    with pytest.warns(UserWarning, match=r"others are NaN; if these are gaps, pass observed=$"):
+        fill(scaled)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +20,7 @@ from tests.cube.fillers import WindowMean
 from tests.cube.make import make
 from tests.io.cubes import chunks
 from xinpaint.cli import main
-from xinpaint.errors import DataError, JobError
+from xinpaint.errors import DataError, JobError, MethodError
 from xinpaint.io.verify import status
 
 pytestmark = [
@@ -257,3 +259,21 @@ def test_failed_blocks_are_said_to_be_tried_again_by_what(tmp_path: Path) -> Non
     given: dict[str, Any] = {"block": (1, 32, 32), "max_distance": 4, "progress": False}
     report = xinpaint.fill(src, tmp_path / "out.zarr", "fillnodata", **given)
     assert "--retry-failed" in str(report)
+
+
+@dataclass(frozen=True)
+class Holds(WindowMean):
+    """What it holds travels, or not."""
+
+    held: Any = None
+
+
+def test_an_own_filler_that_is_none_is_refused(tmp_path: Path) -> None:
+    src, dst = cube(tmp_path / "a.zarr"), tmp_path / "out.zarr"
+    no_halo = SimpleNamespace(fill=len, halo=(0, 5, 5))
+    for method in (WindowMean, len, None, no_halo):
+        with pytest.raises(MethodError, match="is no filler"):
+            xinpaint.fill(src, dst, method, progress=False)  # type: ignore[arg-type]
+    with pytest.raises(JobError, match="cannot be sent to another process"):
+        xinpaint.fill(src, dst, Holds(held=threading.Lock()), workers=1, progress=False)
+    assert not dst.exists()

@@ -155,8 +155,9 @@ def compose(
     -------
     Composed
         `values`: original, with finite answers at the target (rounded and clipped for integers);
-        a target the method could not answer keeps `nodata` (or NaN). `std`: 0 where observed,
-        NaN where neither observed nor filled; integers add the rounding's variance, step²/12.
+        a target without a finite mean, or a finite std where there is one, keeps `nodata` (or
+        NaN). `std`: 0 where observed, NaN where neither observed nor filled; integers add the
+        rounding's variance, step²/12.
 
     Examples
     --------
@@ -167,6 +168,8 @@ def compose(
     ([7, 7], [1, 2])
     """
     filled = task.target & np.isfinite(fill.mean)
+    if fill.std is not None:
+        filled &= np.isfinite(fill.std)
     missing = ~task.context & ~filled
     values = original.copy()
     values[filled] = cast(fill.mean[filled], original.dtype, nodata)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -23,7 +25,8 @@ def area(water: xr.Dataset | xr.DataArray) -> xr.Dataset:
     Parameters
     ----------
     water : Dataset or DataArray
-        With flags, as ``ds.water.seasonality()`` and ``ds.water.extent()`` give it.
+        With flags, as ``ds.water.seasonality()`` and ``ds.water.extent()`` give it. NaN, where it
+        was masked, is no data.
 
     Returns
     -------
@@ -40,13 +43,41 @@ def area(water: xr.Dataset | xr.DataArray) -> xr.Dataset:
     array = _flagged(schema.as_dataset(water))
     axes = schema.find_axes(array.to_dataset(name="water"))
     rows = _rows(array, axes["y"], axes["x"])
-    codes = np.atleast_1d(array.attrs["flag_values"]).tolist()
-    names = str(array.attrs["flag_meanings"]).split()
-    parts = [((array == code).sum(axes["x"]) * rows).sum(axes["y"]) for code in codes]
+    codes, names = _classes(array)
+    parts = []
+    for code, name in zip(codes, names, strict=True):
+        pixels = array == code
+        if name == "no_data":
+            pixels |= array.isnull()
+        parts.append(_summed(pixels.sum([axes["x"]]), rows, axes["y"]))
     made: xr.DataArray = xr.concat(parts, xr.Variable("class", names))
     made.attrs = {"long_name": "area", "units": "km2"}
     crs = [name for name, coord in made.coords.items() if coord.ndim == 0]
     return made.drop_vars(crs).to_dataset(name="area")
+
+
+def _summed(pixels: xr.DataArray, rows: NDArray[np.float64], y: Hashable) -> xr.DataArray:
+    """Area of so many pixels a row, rounded once: the same whatever the chunks."""
+    made: xr.DataArray = xr.apply_ufunc(
+        lambda counts: np.apply_along_axis(math.fsum, -1, counts * rows),
+        pixels if pixels.chunks is None else pixels.chunk({y: -1}),
+        input_core_dims=[[y]],
+        dask="parallelized",
+        output_dtypes=[np.float64],
+    )
+    return made
+
+
+def _classes(array: xr.DataArray) -> tuple[list[int], list[str]]:
+    """Codes and names of the flags; a GeoTIFF's tags hold the codes as text."""
+    said, names = array.attrs["flag_values"], str(array.attrs["flag_meanings"]).split()
+    found = re.findall(r"-?\d+", said) if isinstance(said, str) else np.atleast_1d(said).tolist()
+    if len(found) != len(names):
+        raise SchemaError(
+            f"found flag_values {said!r} for flag_meanings {names}; wanted as many numbers: set "
+            f"attrs['flag_values'] of {str(array.name)!r} to one for each meaning"
+        )
+    return [int(code) for code in found], names
 
 
 def _flagged(dataset: xr.Dataset) -> xr.DataArray:
@@ -60,7 +91,7 @@ def _flagged(dataset: xr.Dataset) -> xr.DataArray:
     )
 
 
-def _rows(array: xr.DataArray, y: Hashable, x: Hashable) -> xr.DataArray:
+def _rows(array: xr.DataArray, y: Hashable, x: Hashable) -> NDArray[np.float64]:
     """Area of one pixel of each row, ``[y]`` in km²."""
     wkt = _wkt(array)
     dy, dx = _step(array, y, 5), _step(array, x, 1)
@@ -72,14 +103,30 @@ def _rows(array: xr.DataArray, y: Hashable, x: Hashable) -> xr.DataArray:
             )
         north, south = (array[y].values + sign * abs(dy) / 2 for sign in (1, -1))
         rows = (_zone(north) - _zone(south)) * np.deg2rad(abs(dx)) / 1e6
-        return xr.DataArray(rows, dims=[y])
+        return np.asarray(rows, np.float64)
     if "Pseudo-Mercator" in wkt or "foot" in wkt.lower():
         raise SchemaError(
             "areas need a coordinate system in metres or degrees that does not stretch them; "
             f"found {wkt[:60]!r}: reproject, for example with .rio.reproject"
         )
+    _check_metres(array, (y, x), (dy, dx), wkt)
     size = abs(dy * _unit(array, y) * dx * _unit(array, x)) / 1e6
-    return xr.DataArray(np.full(array.sizes[y], size), dims=[y])
+    return np.full(array.sizes[y], size)
+
+
+def _check_metres(
+    array: xr.DataArray, dims: tuple[Hashable, ...], steps: tuple[float, ...], wkt: str
+) -> None:
+    """Raise SchemaError where nothing says metres and the coordinates look like degrees."""
+    if wkt or any(d not in array.coords or "units" in array[d].attrs for d in dims):
+        return
+    tops = [float(abs(array[dim]).max()) for dim in dims]
+    if tops[0] <= 90 and tops[1] <= 360 and max(map(abs, steps)) < 0.1:
+        raise SchemaError(
+            f"coordinates {dims[0]!r} and {dims[1]!r} look like degrees (up to {tops[0]:g} and "
+            f"{tops[1]:g}, in steps of {abs(steps[0]):g}), but no coordinate system or unit says "
+            "so: write it with ds.rio.write_crs('EPSG:4326'), or rename them latitude and longitude"
+        )
 
 
 def _wkt(array: xr.DataArray) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import xarray as xr
 
 from xinpaint.core.qa import is_quality
+from xinpaint.cube.bandnames import labels, split
 from xinpaint.cube.schema import as_dataset, find_axes
 from xinpaint.errors import SchemaError
 
@@ -14,32 +15,42 @@ _ADDED = ("_std", "_provenance")
 
 
 def bandwise(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    """One variable a band, whatever came.
+    """One variable a band, of dims (..., y, x), whatever came.
 
     Parameters
     ----------
     obj : Dataset or DataArray
-        A Dataset of bands, or an array ((time,) band, y, x), whose attributes each band gets.
+        A Dataset of bands, or an array ((time,) band, y, x), whose attributes each band gets, or
+        what became of such an array when it was filled.
+
+    Raises
+    ------
+    SchemaError
+        If there are no dims y and x, or two bands have one name.
+    """
+    dataset = as_dataset(obj)
+    dim = find_axes(dataset).get("band")
+    if dim is None:
+        return upright(dataset)
+    names = labels(dataset, dim)
+    if names is None:
+        entries = (
+            dataset[dim].values.tolist() if dim in dataset.coords else range(dataset.sizes[dim])
+        )
+        names = [str(entry) for entry in entries]
+    return upright(split(dataset, dim, names))
+
+
+def upright(dataset: xr.Dataset) -> xr.Dataset:
+    """The same variables with their dims in the order (..., y, x).
 
     Raises
     ------
     SchemaError
         If there are no dims y and x.
     """
-    dataset = as_dataset(obj)
     axes = find_axes(dataset)
-    if "band" not in axes or len(dataset.data_vars) != 1:
-        return dataset
-    (array,) = dataset.data_vars.values()
-    named = (
-        array
-        if axes["band"] in array.coords
-        else array.assign_coords({axes["band"]: range(array.sizes[axes["band"]])})
-    )
-    bands = named.to_dataset(axes["band"])
-    for variable in bands.data_vars.values():  # the split leaves nodata behind
-        variable.attrs, variable.encoding = dict(array.attrs), dict(array.encoding)
-    return bands.rename({name: str(name) for name in bands.data_vars})
+    return dataset.transpose(..., axes["y"], axes["x"])
 
 
 def shown(cube: xr.Dataset, bands: Sequence[str] | str | None) -> Sequence[str]:

@@ -61,7 +61,7 @@ def draws(
     if not getattr(filler, "has_std", False):
         raise MethodError(f"{name} does not say how sure it is, so there is nothing to draw from")
     filled = inpaint(obj, filler, name=name, observed=observed, where=where)
-    cube, first = schema.read(obj), 0
+    cube, first = schema.read(obj, observed=observed), 0
     made: dict[Hashable, xr.Variable] = {}
     for group in cube.groups:
         for layer in group.layers:

@@ -198,7 +198,8 @@ def _label(
         extra = [f"{name}_{key}" for key in ("std", "provenance") if key in arrays]
         band = arrays["values"]
         band.attrs, band.encoding = dict(old.attrs), dict(old.encoding)
-        already = [old.attrs["ancillary_variables"]] if "ancillary_variables" in old.attrs else []
+        told = old.attrs.get("ancillary_variables", [])
+        already = told.split() if isinstance(told, str) else map(str, np.atleast_1d(told))
         band.attrs["ancillary_variables"] = " ".join([*already, *extra])
         variables[name] = band
         for key, full in (("std", f"{name}_std"), ("provenance", f"{name}_provenance")):

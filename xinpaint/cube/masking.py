@@ -15,7 +15,8 @@ from xinpaint.core.qa import clear
 from xinpaint.core.task import Packing
 from xinpaint.errors import SchemaError
 
-_NODATA_KEYS = ("_FillValue", "nodata", "missing_value", "fill_value")
+#: What may say in attrs which value is missing; the first that is there counts.
+NODATA_KEYS = ("_FillValue", "nodata", "missing_value", "fill_value")
 _EMPTY = ("_FillValue", "missing_value")
 
 
@@ -146,7 +147,7 @@ def _check_grid(role: str, mask: xr.DataArray, like: xr.DataArray) -> None:
                 f"{role}= has {mask.sizes[dim]} entries along {dim!r}, {like.name!r} has "
                 f"{like.sizes[dim]}; bring it to the cube's grid, for example with .reindex_like"
             )
-        if dim in mask.coords and dim in like.coords and not _same(mask[dim], like[dim]):
+        if dim in mask.coords and dim in like.coords and not same(mask[dim], like[dim]):
             raise SchemaError(
                 f"{role}= is on another grid: coordinate {dim!r} runs "
                 f"{mask[dim].values[0]} … {mask[dim].values[-1]}, that of {like.name!r} "
@@ -167,7 +168,8 @@ def check_order(dataset: xr.Dataset, axes: Mapping[str, Hashable]) -> None:
             )
 
 
-def _same(a: xr.DataArray, b: xr.DataArray) -> bool:
+def same(a: xr.DataArray, b: xr.DataArray) -> bool:
+    """Whether two coordinates are the same, numbers to a thousandth of a step."""
     left, right = a.values, b.values
     if left.dtype.kind in "iuf" and right.dtype.kind in "iuf":
         step = abs(float(right[1]) - float(right[0])) if right.size > 1 else 1.0
@@ -248,24 +250,32 @@ def _scaling_of(array: xr.DataArray) -> Packing | None:
 
 def _told(array: xr.DataArray, place: Mapping[Hashable, Any]) -> Iterator[float]:
     """Every number that attrs or an encoding give for missing."""
-    for key in _NODATA_KEYS if place is array.attrs else _NODATA_KEYS[:-1]:
+    for key in NODATA_KEYS if place is array.attrs else NODATA_KEYS[:-1]:
         value = place.get(key)
         if value is None:
             continue
         try:
-            yield float(np.asarray(value).reshape(-1)[0])
+            several = np.unique(np.asarray(value).astype(np.float64))
+            first = float(several[0])
         except (TypeError, ValueError, IndexError) as error:
             raise SchemaError(
                 f"{array.name!r} says {key}={value!r}; wanted one number: set "
                 f"ds[{str(array.name)!r}].attrs[{key!r}], or remove it there and in .encoding"
             ) from error
+        if len(several) > 1:
+            raise SchemaError(
+                f"{array.name!r} says {key}={value!r}, {len(several)} numbers; wanted one: remove "
+                "it from attrs and encoding, and say with observed= what was seen, for example "
+                f"observed=~ds[{str(array.name)!r}].isin({several.tolist()})"
+            )
+        yield first
 
 
 def nothing_missing(array: xr.DataArray) -> str:
     """Say that nothing tells which of an array's integers are missing, and what would."""
     least, most = np.iinfo(array.dtype).min, np.iinfo(array.dtype).max
-    told = {key: array.attrs[key] for key in _NODATA_KEYS if key in array.attrs}
-    told |= {key: array.encoding[key] for key in _NODATA_KEYS[:-1] if key in array.encoding}
+    told = {key: array.attrs[key] for key in NODATA_KEYS if key in array.attrs}
+    told |= {key: array.encoding[key] for key in NODATA_KEYS[:-1] if key in array.encoding}
     found = "nothing says which are missing"
     if told:
         key, value = next(iter(told.items()))

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from xinpaint.core.task import NOT_FILLED, OBSERVED, OUTSIDE
-from xinpaint.cube.masking import nodata_of
-from xinpaint.cube.schema import Cube, Group
+from xinpaint.core.task import NOT_FILLED, OUTSIDE
+from xinpaint.cube.masking import NODATA_KEYS, nodata_of
+from xinpaint.cube.schema import Cube, Group, Layer
 
 #: A least value that a larger share of the pixels holds may be what somebody wrote into gaps.
 MUCH = 0.01
@@ -38,20 +39,64 @@ def warn(cube: Cube, made: Mapping[Hashable, Mapping[str, xr.Variable]]) -> None
             for entry, part in _entries(cube, group, codes):
                 if where := _unseen(cube, group, part):
                     unseen.setdefault(where, []).append(f"{name!r}{entry}")
-            told = layer.observed is not None or says_missing(cube.dataset[layer.name])
-            if told or not (codes.data == OBSERVED).all():
-                continue
-            if (found := least(layer.values)) is not None:
-                warnings.warn(
-                    f"{nothing_filled(name, *found)}; if these are gaps, set "
-                    f"ds[{name!r}].attrs['nodata'] = {found[0]:g}, or pass observed=",
-                    stacklevel=_LEVEL,
-                )
+            if layer.observed is None and (found := suspects(cube, layer)):
+                warnings.warn(found, stacklevel=_LEVEL)
         for where, names in unseen.items():
             warnings.warn(
                 f"nothing of {', '.join(names)} was observed {where}, so nothing is filled there",
                 stacklevel=_LEVEL,
             )
+
+
+def suspects(cube: Cube, layer: Layer) -> str:
+    """Say in words which value of a NumPy band may stand for gaps, or nothing.
+
+    Where nothing says what is missing, a value of 0 or below that many pixels hold; where NaN or
+    a nodata that no pixel holds says so, only one below 0.
+    """
+    values, name, array = layer.values, str(layer.name), cube.dataset[layer.name]
+    if values.dtype.kind != "f":
+        return ""
+    some = bool(np.isnan(values).any())
+    if some or says_missing(array):
+        found = _below_zero(values, layer.nodata)
+        why = "others are NaN" if some else "what it calls missing is nowhere"
+        what = _beside(name, why, *found) if found else ""
+    else:
+        found = least(values)
+        what = nothing_filled(name, *found) if found else ""
+    if found is None:
+        return ""
+    packing = layer.packing
+    if packing is not None and (packing.factor, packing.offset) != (1.0, 0.0):
+        return f"{what}; if these are gaps, pass observed="  # nodata would be the stored integer
+    key = next((key for key in NODATA_KEYS if key in array.attrs), "nodata")
+    number = _exact(found[0], values.dtype)
+    return (
+        f"{what}; if these are gaps, set ds[{name!r}].attrs[{key!r}] = {number}, or pass observed="
+    )
+
+
+def _beside(name: str, why: str, lowest: float, share: float) -> str:
+    return (
+        f"{share:.1%} of the pixels of {name!r} are exactly {lowest:g}, its least value, and count "
+        f"as observed, though {why}"
+    )
+
+
+def _below_zero(values: NDArray[Any], nodata: float | None) -> tuple[float, float] | None:
+    """The least value and its share, where it is below 0 and many hold it, and none is nodata."""
+    lowest = float(np.fmin.reduce(values, axis=None))
+    if not lowest < 0 or (nodata is not None and (values == values.dtype.type(nodata)).any()):
+        return None
+    share = float((values == lowest).mean())
+    return (lowest, share) if share > MUCH else None
+
+
+def _exact(number: float, dtype: np.dtype[Any]) -> str:
+    """Digits that make this very number of a dtype again, as few as six allow."""
+    short = f"{number:g}"
+    return short if dtype.type(short) == number else str(dtype.type(number))
 
 
 def says_missing(array: xr.DataArray) -> bool:

@@ -234,6 +234,11 @@ def _shaved(context: NDArray[np.bool_], near: NDArray[np.bool_]) -> NDArray[np.b
 
 def _answer(filler: Filler, task: Task) -> Fill:
     fill = filler.fill(task)
+    if fill.std is None and getattr(filler, "has_std", False):
+        raise MethodError(
+            f"{type(filler).__name__} has has_std = True but returned no std; wanted one, finite "
+            "wherever the mean is: return Fill(mean, std), or drop has_std"
+        )
     for name, part in (("mean", fill.mean), ("std", fill.std)):
         if part is not None and part.shape != task.shape:
             raise MethodError(
@@ -253,9 +258,7 @@ def _cut(
     blank = np.broadcast_to(np.float32(np.nan), small.shape)
     if fill is None:
         return small, Fill(blank, blank if has_std else None)
-    std = None
-    if has_std:
-        std = blank if fill.std is None else fill.std[part]
+    std = fill.std[part] if has_std and fill.std is not None else None
     return small, Fill(fill.mean[part], std)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xinpaint.core.qa import is_quality, quality_rule
 from xinpaint.core.task import Packing
-from xinpaint.cube import masking
+from xinpaint.cube import bandnames, masking
 from xinpaint.cube.days import days_of
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import SchemaError
@@ -23,7 +23,7 @@ Mask = xr.DataArray | xr.Dataset | bool | None
 #: Names of the dims that play each role.
 NAMES = {
     "time": ("time", "t", "date"),
-    "band": ("band", "bands", "channel"),
+    "band": bandnames.DIMS,
     "y": ("y", "latitude", "lat", "northing"),
     "x": ("x", "longitude", "lon", "easting"),
 }
@@ -107,6 +107,7 @@ def read(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None, where: Mask =
     names = _bands(dataset, axes)
     grouped: dict[Dims, list[Layer]] = {}
     for name in names:
+        bandnames.check_flags(dataset, name, axes.get("band"))
         dims = _dims_of(dataset[name], axes)
         grouped.setdefault(dims, []).append(_layer(dataset, name, dims, observed, where))
     groups = tuple(
@@ -212,6 +213,11 @@ def _passes_through(dataset: xr.Dataset, name: Hashable) -> bool:
 
 def _dims_of(array: xr.DataArray, axes: dict[str, Hashable]) -> Dims:
     extra = [dim for dim in array.dims if dim not in axes.values()]
+    if "sample" in extra:
+        raise SchemaError(
+            f"variable {array.name!r} holds {array.sizes['sample']} draws; wanted one at a time: "
+            "select it with .isel(sample=0)"
+        )
     if extra:
         dated = extra[0] in array.coords and array[extra[0]].dtype.kind == "M"
         role = "time" if dated else "band"
@@ -240,7 +246,7 @@ def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, wher
     if said is None:
         said = _from_quality(dataset, array, dims)
     if array.dtype.kind in "iu" and nodata is None and said is None:
-        raise SchemaError(masking.nothing_missing(array))
+        raise SchemaError(masking.nothing_missing(array) + _no_band(dataset, name, dims))
     if isinstance(values, np.ndarray) and values.dtype.kind == "f" and np.isinf(values).any():
         raise SchemaError(
             f"{name!r} holds infinite values; replace them with NaN, for example with "
@@ -249,6 +255,14 @@ def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, wher
     wanted = masking.resolve("where", where, array, dims)
     lost, packing = _failed(dataset, array, dims), masking.packing_of(array)
     return Layer(name, values, nodata, said, wanted, lost, packing)
+
+
+def _no_band(dataset: xr.Dataset, name: Hashable, dims: Dims) -> str:
+    """What else to do with integers without dates beside bands with dates, such as heights."""
+    dated = any(str(dim).lower() in NAMES["time"] for dim in dataset.dims)
+    if dims.time is not None or not dated:
+        return ""
+    return f"; or, if it is no band to fill, leave it out with ds.drop_vars({str(name)!r})"
 
 
 def _from_mask(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
@@ -273,7 +287,7 @@ def _failed(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
 
 
 def _from_quality(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
-    for name, quality in dataset.data_vars.items():
+    for name, quality in (*dataset.data_vars.items(), *dataset.coords.items()):
         rule = quality_rule(str(name))
         fits = {dims.y, dims.x} <= set(quality.dims) <= set(array.dims)
         if rule is not None and quality.dtype.kind in "iuf" and fits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,13 @@ import xarray as xr
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from xinpaint.core import masks as gap_masks
 from xinpaint.core import metrics
 from xinpaint.core.task import Fill, Task
 from xinpaint.cube import masking, schema
 from xinpaint.cube.calendar import suited
 from xinpaint.cube.schema import Cube, Group, Mask
-from xinpaint.errors import MethodError, SchemaError
+from xinpaint.cube.score_masks import MASKS, check
+from xinpaint.errors import SchemaError
 from xinpaint.methods.base import Filler
 
 #: Bounds of the window that is scored, so that it takes little time on a cube of any size.
@@ -27,10 +27,6 @@ OTHERS = 6
 #: Bounds of what is looked through for that window.
 _SEARCH_SIDE, _SEARCH_DATES, _SAMPLE = 4096, 12, 16
 
-_MASKS: dict[str, Callable[..., NDArray[np.bool_]]] = {
-    "scan_lines": gap_masks.scan_lines,
-    "clouds": gap_masks.clouds,
-}
 _SCORES = {
     "psnr": "peak signal-to-noise ratio of the hidden pixels, dB",
     "ssim": "structural similarity of the composed image",
@@ -94,7 +90,7 @@ def score(
     SchemaError
         Where the cube does not fit or holds no observed pixel.
     MethodError
-        Where no method or an unknown mask was asked for.
+        Where no method or an unknown mask was asked for, or the seed is below 0.
 
     Examples
     --------
@@ -105,13 +101,7 @@ def score(
     1.0
     """
     masks = [masks] if isinstance(masks, str) else list(masks)
-    unknown = [name for name in masks if name not in _MASKS]
-    if not masks:
-        raise MethodError(f"no mask to score under; name at least one of {sorted(_MASKS)}")
-    if unknown:
-        raise MethodError(f"unknown masks {unknown}; wanted some of {sorted(_MASKS)}")
-    if not fillers:
-        raise MethodError("no method to score; name at least one")
+    check(fillers, masks, seed)
     cube = schema.read(obj, observed=observed)
     fillers = {name: suited(cube, filler) for name, filler in fillers.items()}
     windows = [_window(cube, group) for group in cube.groups]
@@ -139,7 +129,7 @@ def _hide(window: _Window, mask: str, seed: int) -> NDArray[np.bool_]:
     """Draw a gap for each scored date; the observed pixels under it, in all bands, are hidden."""
     dates, _, *plane = window.seen[window.scored].shape
     hidden = np.zeros_like(window.seen)
-    drawn = [_MASKS[mask]((plane[0], plane[1]), seed=seed + date) for date in range(dates)]
+    drawn = [MASKS[mask]((plane[0], plane[1]), seed=seed + date) for date in range(dates)]
     hidden[window.scored] = window.seen[window.scored] & np.stack(drawn)[:, None]
     return hidden
 

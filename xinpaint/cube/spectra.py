@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xinpaint.core.qa import is_quality
 from xinpaint.core.task import FILLED, OBSERVED
 from xinpaint.cube import schema
+from xinpaint.cube.bandnames import band_dim, labels, split
 from xinpaint.cube.masking import Dims
 from xinpaint.cube.schema import Layer, Mask
 from xinpaint.errors import SchemaError
@@ -28,7 +29,6 @@ ALIASES = {
     "swir1": ("swir1", "swir16", "swir_1"),
     "swir2": ("swir2", "swir22", "swir_2"),
 }
-_RENAME = "rename bands to their common names, for example ds.rename({'B3': 'green'})"
 _SCALE = (
     "pass scale= and offset= (1e-4 and 0 for reflectance x 10,000; 2.75e-5 and -0.2 for Landsat "
     "Collection 2 level 2)"
@@ -90,7 +90,7 @@ def read(obj: xr.Dataset | xr.DataArray, rule: Rule, *, observed: Mask = None) -
     """
     dataset, observed = _split(obj, observed)
     found = _find(dataset.data_vars)
-    name = _choose(dataset, found, rule)
+    name = _choose(dataset, found, rule, band_dim(obj))
     return _gather(dataset, [found[band] for band in INDICES[name].bands], rule, observed, name)
 
 
@@ -110,7 +110,7 @@ def read_bands(
         raise SchemaError(
             f"the net needs {', '.join(wanted)} as reflectance; found "
             f"{[str(name) for name in dataset.data_vars]}, missing {', '.join(missing)}: "
-            f"{_rename(missing)}, or take method='count'"
+            f"{_rename(missing, band_dim(obj))}, or take method='count'"
         )
     names = [found[band] for band in wanted]
     unknown = [name for name in names if not scale_of(dataset[name], rule).known]
@@ -125,7 +125,7 @@ def read_bands(
 def _split(obj: xr.Dataset | xr.DataArray, observed: Mask) -> tuple[xr.Dataset, Mask]:
     """One variable a band, of the cube and of what was observed."""
     dataset = _split_bands(schema.as_dataset(obj))
-    if isinstance(observed, xr.DataArray | xr.Dataset) and _band_dim(observed) is not None:
+    if isinstance(observed, xr.DataArray | xr.Dataset) and band_dim(observed) is not None:
         observed = _split_bands(schema.as_dataset(observed))
     return dataset, observed
 
@@ -183,7 +183,9 @@ def _find(names: Iterable[Hashable]) -> dict[str, Hashable]:
     }
 
 
-def _choose(dataset: xr.Dataset, found: Mapping[str, Hashable], rule: Rule) -> str:
+def _choose(
+    dataset: xr.Dataset, found: Mapping[str, Hashable], rule: Rule, dim: Hashable | None
+) -> str:
     names = [str(name) for name in dataset.data_vars]
     if rule.index == "auto":
         for name in AUTO:
@@ -191,13 +193,15 @@ def _choose(dataset: xr.Dataset, found: Mapping[str, Hashable], rule: Rule) -> s
             if set(index.bands) <= set(found) and _has_scale(dataset, found, index, rule):
                 return name
         wanted = "; ".join(f"{', '.join(INDICES[n].bands)} ({n})" for n in AUTO[1:])
-        raise SchemaError(f"no water index fits: found {names}; wanted {wanted}; {_RENAME}")
+        raise SchemaError(
+            f"no water index fits: found {names}; wanted {wanted}; {_rename(['green'], dim)}"
+        )
     index = INDICES[rule.index]
     missing = [band for band in index.bands if band not in found]
     if missing:
         raise SchemaError(
             f"{rule.index} needs {', '.join(index.bands)}; found {names}, missing "
-            f"{', '.join(missing)}: {_rename(missing)}, or take another index"
+            f"{', '.join(missing)}: {_rename(missing, dim)}, or take another index"
         )
     whole = any(dataset[found[band]].dtype.kind in "iu" for band in index.bands)
     if index.reflectance and whole and not _has_scale(dataset, found, index, rule):
@@ -208,10 +212,16 @@ def _choose(dataset: xr.Dataset, found: Mapping[str, Hashable], rule: Rule) -> s
     return rule.index
 
 
-def _rename(missing: Sequence[str]) -> str:
+def _rename(missing: Sequence[str], dim: Hashable | None) -> str:
     """The call that gives bands their common names, with these still to be told."""
-    told = ", ".join(f"'NAME HERE': {band!r}" for band in missing)
-    return f"if they are there under other names, use ds.rename({{{told}}})"
+    if dim is None:
+        told = ", ".join(f"'NAME HERE': {band!r}" for band in missing)
+        return f"if they are there under other names, use ds.rename({{{told}}})"
+    told = ", ".join(map(repr, missing))
+    return (
+        f"if they are there under other names, name all with .assign_coords({dim}=[{told}, ...]), "
+        "in the order of the bands"
+    )
 
 
 def _has_scale(
@@ -232,47 +242,17 @@ def _group(dataset: xr.Dataset, band: Hashable, observed: Mask) -> schema.Group:
     return schema.read(dataset[[band, *masks]], observed=observed).groups[0]
 
 
-def _band_dim(obj: xr.Dataset | xr.DataArray) -> Hashable | None:
-    return next((dim for dim in obj.dims if str(dim).lower() in schema.NAMES["band"]), None)
-
-
 def _split_bands(dataset: xr.Dataset) -> xr.Dataset:
-    """Make one variable of each entry of the band dim; ``x_provenance`` becomes theirs as well."""
-    dim = _band_dim(dataset)
+    """Make one variable of each entry of the band dim, which must have a name."""
+    dim = band_dim(dataset)
     if dim is None:
         return dataset
-    labels = _labels(dataset, dim)
-    if labels is None and dataset.sizes[dim] == 1:
+    names = labels(dataset, dim)
+    if names is None and dataset.sizes[dim] == 1:
         return dataset.isel({dim: 0}, drop=True)
-    if labels is None:
+    if names is None:
         raise SchemaError(
             f"the entries of {dim!r} have no names; assign them, for example "
             f"with .assign_coords({dim}=['green', 'swir1'])"
         )
-    made = dataset.drop_dims([dim])
-    of_bands = [name for name, coord in dataset.coords.items() if dim in coord.dims]
-    for name, array in dataset.drop_vars(of_bands).data_vars.items():
-        if dim not in array.dims:
-            continue
-        ending = next((e for e in ("_std", "_provenance") if str(name).endswith(e)), "")
-        new = [f"{label}{ending}" for label in labels]
-        if set(new) & set(made.data_vars):
-            raise SchemaError(
-                f"several variables have the dim {dim!r}, {name!r} too; select one, such as "
-                f"ds[[{str(name)!r}]]"
-            )
-        for position, full in enumerate(new):
-            made[full] = array.isel({dim: position})
-    return made
-
-
-def _labels(dataset: xr.Dataset, dim: Hashable) -> list[str] | None:
-    """Names of the bands: the dim's coordinate, or the descriptions of a GeoTIFF's bands."""
-    if dim in dataset.coords and dataset[dim].dtype.kind not in "iufb":
-        return [str(label) for label in dataset[dim].values]
-    size = dataset.sizes[dim]
-    for array in dataset.data_vars.values():
-        described = array.attrs.get("long_name")
-        if dim in array.dims and isinstance(described, list | tuple) and len(described) == size:
-            return [str(label) for label in described]
-    return None
+    return split(dataset, dim, names)

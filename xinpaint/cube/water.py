@@ -169,7 +169,8 @@ def seasonality(
     Parameters
     ----------
     obj, rule, observed
-        As in `index`; with a time coordinate in ascending order. Or what `extent` gave.
+        As in `index`; with a time coordinate in ascending order. Or what `extent` gave; NaN,
+        where it was masked, is no data.
     window : int
         Months in a window, 1 to 12.
     step : int
@@ -222,8 +223,16 @@ def _states(
     array = dataset["extent"]
     group = schema.read(_bare(dataset[["extent"]]), observed=True).groups[0]
     spectra = Spectra(dataset, "", group.dims, group.days, group.layers, ())
+    states = group.layers[0].values[:, 0]
+    if states.dtype.kind == "f":
+        states = each(_whole, states, dtype=np.uint8)
     said = {k: array.attrs[k] for k in ("index", "threshold", "references") if k in array.attrs}
-    return spectra, group.layers[0].values[:, 0], said
+    return spectra, states, said
+
+
+def _whole(states: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """An extent that `.where` made floats of: NaN is no data."""
+    return np.where(np.isnan(states), NO_DATA, states).astype(np.uint8)
 
 
 def _bare(dataset: xr.Dataset) -> xr.Dataset:

@@ -70,7 +70,7 @@ def append(
     given, place = located(src), target(dst, access)
     Ledger(place)
     check_place(given, place)
-    check_reach((given, place.name), client, workers)
+    check_reach((given, place.name), client, workers, method)
     with told_if_full(place), place.locked() as held:
         ledger = Ledger(place, held)
         call, before = ledger.attrs["call"], ledger.attrs["job"]

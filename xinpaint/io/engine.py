@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import sys
 import threading
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -52,14 +53,27 @@ def engine(client: Any, workers: int | None, job: Job, blocks: int) -> Engine:
     return Processes(workers)
 
 
-def check_where(client: Any, workers: Any) -> None:
+def check_where(client: Any, workers: Any, method: Any = None) -> None:
     """Refuse what no engine can be made of, before anything is written.
 
     Raises
     ------
     JobError
-        Where `workers` is no number of processes, or `client` no cluster that answers.
+        Where `workers` is no number of processes, `client` no cluster that answers, or a filler
+        of one's own cannot be sent there.
     """
+    if client is not None or workers is not None:
+        try:
+            send: Any = pickle
+            if client is not None:
+                from distributed.protocol import pickle as send
+            send.dumps(method)
+        except Exception as error:  # each type raises its own
+            raise JobError(
+                f"{method!r} cannot be sent to another process ({error}): make it an instance of "
+                "a class at the top of a module whose attributes can be pickled, or leave workers "
+                "and client out"
+            ) from error
     if workers is not None and (
         isinstance(workers, bool) or not isinstance(workers, Integral) or workers < 1
     ):

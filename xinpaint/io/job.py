@@ -100,7 +100,7 @@ def fill(
     described(method, options, shards=shards)  # a wrong one is told before anything else
     given, place = source.located(src), target(dst, access)
     check_place(given, place)
-    check_reach((given, place.name), client, workers)
+    check_reach((given, place.name), client, workers, method)
     ledger = Ledger(place) if place.ours() else None
     there = ledger.attrs["job"] if ledger is not None else None
     grown = there if there is not None and len(there["dates"]) > 1 and block is None else None
@@ -141,9 +141,9 @@ def _note_source(job: Job, ledger: Ledger) -> None:
     ledger.move(job.src)
 
 
-def check_reach(names: Sequence[str], client: Any, workers: int | None) -> None:
+def check_reach(names: Sequence[str], client: Any, workers: int | None, method: Any) -> None:
     """Raise JobError where there is no such engine, or it cannot see the source or the output."""
-    check_where(client, workers)
+    check_where(client, workers, method)
     if workers is None and client is None:
         return
     for name in names:

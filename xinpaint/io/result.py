@@ -88,10 +88,21 @@ def result(method: str | Filler, options: Mapping[str, Any], *, shards: Inner = 
         As the method says.
     """
     if method != SEASONALITY:
-        return Bands(ready(method, **options) if isinstance(method, str) else method)
+        return Bands(ready(method, **options) if isinstance(method, str) else _own(method))
     if shards:
         raise JobError(f"shards={shards}: {SEASONALITY} is written in chunks of a block, without")
     return _seasons(**options)
+
+
+def _own(method: Filler) -> Filler:
+    """A filler of the user's, if it is one."""
+    fills = callable(getattr(method, "fill", None)) and not isinstance(method, type)
+    if fills and isinstance(getattr(method, "halo", None), Halo):
+        return method
+    raise MethodError(
+        f"{method!r} is no filler: wanted a method's name, or an instance that has `halo`, an "
+        "xinpaint.core.tiling.Halo, and `fill(task)`"
+    )
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,6 @@ from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
 from xinpaint.methods.planes import check_number, fill_planes, halo_of
 
-# Far outside 0 to 1: what GDAL leaves as it was could not be reached.
-_UNREACHED = np.float32(-1e6)
-
 
 @dataclass(frozen=True)
 class FillNodata:
@@ -52,7 +49,7 @@ class FillNodata:
 
     def fill(self, task: Task) -> Fill:
         """Answer every target pixel that has context within `max_distance`."""
-        return fill_planes(task, self._solve)
+        return fill_planes(task, self._solve, scaled=False)
 
     def _solve(
         self, planes: NDArray[np.float32], context: NDArray[np.bool_], target: NDArray[np.bool_]
@@ -63,9 +60,8 @@ class FillNodata:
         known = context.astype(np.uint8)
         answers = np.empty_like(planes)
         for plane, answer in zip(planes, answers, strict=True):
-            start = np.where(context, plane, _UNREACHED)
-            answer[...] = fillnodata(start, known, self.max_distance, int(self.smoothing))
-        answers[answers < -1] = np.nan
+            # what GDAL cannot reach it leaves as it was: NaN
+            answer[...] = fillnodata(plane, known, self.max_distance, int(self.smoothing))
         return answers
 
 

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
-from xinpaint.methods.planes import approximate, check_number, check_reach, fill_planes, halo_of
+from xinpaint.methods.planes import (
+    approximate,
+    check_number,
+    check_reach,
+    fill_planes,
+    halo_of,
+    wide_enough,
+)
 
 
 @dataclass(frozen=True)
@@ -61,12 +68,8 @@ class NavierStokes:
     ) -> NDArray[np.floating]:
         import cv2
 
-        height, width = context.shape
-        # a plane of one or two rows or columns makes OpenCV read memory that is not its own
-        edges = ((0, max(0, 3 - height)), (0, max(0, 3 - width)))
-        hole = np.pad((~context).astype(np.uint8), edges, mode="edge")
-        planes = np.pad(planes, ((0, 0), *edges), mode="edge")
+        hole, planes = wide_enough(~context, planes)
         # OpenCV's own thresholds are absolute; over 0 to 1 it does a little better than over 0
         # to 255 (0.05 dB on Landsat under real SLC-off gaps).
         filled = [cv2.inpaint(p, hole, self.radius, cv2.INPAINT_NS) for p in planes]
-        return np.asarray(np.stack(filled)[:, :height, :width], np.float32)
+        return np.asarray(np.stack(filled)[:, : context.shape[0], : context.shape[1]], np.float32)

@@ -16,8 +16,8 @@ from xinpaint.errors import MethodError
 Solve = Callable[[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]], NDArray[np.floating]]
 
 
-def fill_planes(task: Task, solve: Solve) -> Fill:
-    """Fill each date and band by itself, in 0 to 1 of its own context.
+def fill_planes(task: Task, solve: Solve, *, scaled: bool = True) -> Fill:
+    """Fill each date and band by itself, in 0 to 1 of its own context or in its own unit.
 
     Planes of one date with the same context go to `solve` together. Scaling makes the answer the
     same in any unit; a constant (0.5) under everything that is not context keeps secrets secret.
@@ -27,8 +27,12 @@ def fill_planes(task: Task, solve: Solve) -> Fill:
     task : Task
         Any unit.
     solve : callable
-        Gets planes float32 ``[n y x]`` in 0 to 1, context and target bool ``[y x]``; answers
+        Gets planes float32 ``[n y x]`` in 0 to 1 (unscaled ones are NaN outside the context),
+        context and target bool ``[y x]``; answers
         ``[n y x]`` with NaN where it does not know. Called only where both are not empty.
+    scaled : bool
+        Whether planes are scaled. Its rounding depends on what a tile sees, so a method of finite
+        reach, whose tiles are to agree bit for bit, goes without.
 
     Returns
     -------
@@ -45,10 +49,14 @@ def fill_planes(task: Task, solve: Solve) -> Fill:
         for bands in groups.values():
             context = task.context[date, bands[0]]
             target = task.target[date, bands]
-            planes, low, width = _scaled(task.values[date, bands], context)
-            answer = solve(planes, context, np.any(target, axis=0))
-            native = low + width * answer.astype(np.float64)
-            mean[date, bands] = np.where(target, native, np.nan)
+            values, wanted = task.values[date, bands], np.any(target, axis=0)
+            if scaled:
+                planes, low, width = _scaled(values, context)
+                answer = low + width * solve(planes, context, wanted).astype(np.float64)
+            else:
+                planes = np.where(context, values, np.float32(np.nan))
+                answer = solve(planes, context, wanted).astype(np.float64)
+            mean[date, bands] = np.where(target, answer, np.nan)
     return Fill(mean)
 
 
@@ -62,6 +70,18 @@ def _scaled(
     planes = np.full(values.shape, 0.5, np.float32)
     planes[:, context] = (seen - low[:, None]) / np.where(width > 0, width, 1.0)[:, None]
     return planes, low[:, None, None], width[:, None, None]
+
+
+def wide_enough(
+    hole: NDArray[np.bool_], planes: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Hole and planes, repeated at the end to three rows and columns where there are fewer.
+
+    A plane of one or two makes OpenCV read memory that is not its own.
+    """
+    edges = [(0, max(0, 3 - size)) for size in hole.shape]
+    padded = np.pad(hole.astype(np.uint8), edges, mode="edge")
+    return padded, np.pad(planes, [(0, 0), *edges], mode="edge")
 
 
 def halo_of(reach: int | None) -> Halo:

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
-from xinpaint.methods.planes import approximate, check_number, check_reach, fill_planes, halo_of
+from xinpaint.methods.planes import (
+    approximate,
+    check_number,
+    check_reach,
+    fill_planes,
+    halo_of,
+    wide_enough,
+)
 
 _LEVELS = 65535
 
@@ -66,7 +73,7 @@ class Telea:
     ) -> NDArray[np.floating]:
         import cv2
 
-        hole = (~context).astype(np.uint8)
+        hole, planes = wide_enough(~context, planes)
         levels = np.rint(planes.astype(np.float64) * _LEVELS).astype(np.uint16)
         filled = [cv2.inpaint(p, hole, self.radius, cv2.INPAINT_TELEA) for p in levels]
-        return np.stack(filled) / np.float64(_LEVELS)
+        return np.stack(filled)[:, : context.shape[0], : context.shape[1]] / np.float64(_LEVELS)
