@@ -277,3 +277,21 @@ def test_an_own_filler_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JobError, match="cannot be sent to another process"):
         xinpaint.fill(src, dst, Holds(held=threading.Lock()), workers=1, progress=False)
     assert not dst.exists()
+
+
+@pytest.mark.parametrize("block", [64.0, "64", True, (1, 32.0, 32), {32}], ids=str)
+def test_a_block_that_is_none_is_refused(tmp_path: Path, block: Any) -> None:
+    src, dst = cube(tmp_path / "a.zarr"), tmp_path / "out.zarr"
+    with pytest.raises(JobError, match="found a block of"):
+        xinpaint.fill(src, dst, "fillnodata", block=block, progress=False)
+    assert not dst.exists()
+    fill(src, dst, block=[np.int64(1), 32, 32])
+
+
+def test_another_grid_is_said_in_words(tmp_path: Path) -> None:
+    one, other = cube(tmp_path / "a.zarr"), tmp_path / "b.zarr"
+    fill(one, tmp_path / "out.zarr")
+    ds = xr.open_zarr(one, decode_coords="all")
+    ds.assign_coords(x=ds.x + 30).to_zarr(other, zarr_format=2, consolidated=True)
+    with pytest.raises(JobError, match=r"Different: the coordinates of the source$"):
+        fill(other, tmp_path / "out.zarr")

@@ -8,7 +8,7 @@ from typing import Any
 from xinpaint.errors import JobError
 from xinpaint.io import source
 from xinpaint.io.drive import told_if_full
-from xinpaint.io.job import Place, check_reach, run, told
+from xinpaint.io.job import HASHED, Place, check_reach, run, told
 from xinpaint.io.jobspec import Job, plan
 from xinpaint.io.ledger import Ledger, differences
 from xinpaint.io.report import Report
@@ -102,9 +102,8 @@ def _check_longer(job: Job, before: Mapping[str, Any]) -> None:
     raw = source.open_source(job.src, job.access)
     was = source.identity(raw.isel({time: slice(0, old)}, missing_dims="ignore"))
     if wrong := [key for key in ("grid", "source") if was[key] != before[key]]:
-        what = {"grid": "coordinates", "source": "variables, attributes or packing"}
         raise JobError(
             f"the first {old} dates of {job.src} are not those that {job.dst} was filled from: "
-            f"other {' and '.join(what[key] for key in wrong)}; new dates must follow the old "
+            f"other {' and '.join(HASHED[key] for key in wrong)}; new dates must follow the old "
             "ones, else fill into a new store"
         )

@@ -29,6 +29,8 @@ from xinpaint.io.whole import heal
 from xinpaint.methods.base import Filler
 
 Place = str | os.PathLike[str]
+#: What a job tells of its source by a hash, in words.
+HASHED = {"grid": "coordinates", "source": "variables, attributes or packing"}
 
 
 def fill(
@@ -171,7 +173,10 @@ def check_same(job: Job, ledger: Ledger) -> None:
 def told(found: Mapping[str, tuple[Any, Any]]) -> str:
     """Say in words what differs between a store's job and another."""
     return "; ".join(
-        f"{key}: {there!r} there, {here!r} now" for key, (there, here) in found.items()
+        f"the {HASHED[key]} of the source"
+        if key in HASHED
+        else f"{key}: {there!r} there, {here!r} now"
+        for key, (there, here) in found.items()
     )
 
 

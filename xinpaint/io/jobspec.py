@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -258,17 +259,25 @@ def _band_chunk(raw: xr.Dataset, cube: schema.Cube) -> tuple[int, int, int]:
     return (1 if dims.time is None else own[dims.time], own[dims.y], own[dims.x])
 
 
+def _checked(asked: Any) -> tuple[int, ...] | None:
+    """(y, x) or (dates, y, x) of the block that was asked for."""
+    if asked is None:
+        return None
+    given = tuple(asked) if isinstance(asked, list | tuple) else (asked, asked)
+    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in given)
+    if not whole or len(given) not in (2, 3) or min(given) < 1:
+        raise JobError(
+            f"found a block of {asked!r} pixels; "
+            "wanted its side, (y, x) or (dates, y, x), each a whole number of 1 or more"
+        )
+    return tuple(int(n) for n in given)
+
+
 def _block(
     shape: tuple[int, int, int], halo: Halo, chunk: tuple[int, int, int], asked: Asked
 ) -> tuple[int, int, int]:
     """The block asked for, or whole source chunks wide enough that the halo costs little."""
-    if isinstance(asked, int):
-        asked = (asked, asked)
-    if asked is not None and (len(asked) not in (2, 3) or min(asked) < 1):
-        raise JobError(
-            f"found a block of {asked} pixels; "
-            "wanted its side, (y, x) or (dates, y, x), each 1 or more"
-        )
+    asked = _checked(asked)
     wanted: tuple[int | None, ...] = (None,) * 3
     if asked is not None:
         wanted = asked if len(asked) == 3 else (None, *asked)

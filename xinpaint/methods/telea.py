@@ -26,7 +26,8 @@ class Telea:
     """Telea (2004), OpenCV's ``INPAINT_TELEA``, one band at a time in 16 bits of its range.
 
     OpenCV adds a term of about one unit to each answer, which ruins float32 values of 0 to 1;
-    over 65,535 levels it is nothing.
+    over 65,535 levels it is nothing, unless one value lies so far out that the others share few
+    of these levels.
 
     Parameters
     ----------
