@@ -161,7 +161,8 @@ def check_same(job: Job, ledger: Ledger) -> None:
     if ledger.attrs.get("growing") or grew:
         raise JobError(
             f"{job.dst} was filled when the source had {there['dates']} dates, it has "
-            f"{job.dates[-1]} now: use append (xinpaint append SRC DST)"
+            f"{job.dates[-1]} now: use append (xinpaint append SRC DST) if the new dates come "
+            "after the old ones, else fill into a new store"
         )
     if found:
         raise JobError(
