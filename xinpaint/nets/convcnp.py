@@ -120,7 +120,7 @@ class ConvCNP(nn.Module):
         Returns
         -------
         mean, std : float32 ``[n b y x]``
-            NaN where no context is in reach.
+            NaN where too little context is in reach.
         """
         values = torch.where(context > 0, values, torch.zeros_like(values))
         return self.respond(self.frame(values, context), context)

@@ -114,7 +114,7 @@ class ConvLNP(nn.Module):
         Returns
         -------
         mean, std : float32 ``[n b y x]``
-            NaN where no context is in reach.
+            NaN where too little context is in reach.
         """
         mean, apart, within = (torch.zeros_like(values) for _ in range(3))
         count = 0

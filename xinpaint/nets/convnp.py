@@ -125,7 +125,7 @@ class ConvNP(nn.Module):
         Returns
         -------
         mean, std : float32 ``[n b y x]``
-            NaN where no context is in reach.
+            NaN where too little context is in reach.
         """
         values = torch.where(context > 0, values, torch.zeros_like(values))
         far = self.spatial.frame(values, context)

@@ -17,10 +17,13 @@ from xinpaint.nets.setconv import local_density, local_mean, local_statistics
 FAR_SHARE = 0.05
 #: Weight of a wider window beside a narrower one, both full: hardly any where context is near.
 WIDER = 0.02
+#: An answer stands on at least so many observed pixels in reach, each counted by its weight in the
+#: far window: a few lone ones have no spread that could tell how wrong they are.
+LEAST = 8.0
 
 
 class Frame(NamedTuple):
-    """Context in local units, ``[n b y x]``: z-scores, the unit's mean and spread, no context."""
+    """Context in local units, ``[n b y x]``: z-scores, the unit's mean and spread, no answer."""
 
     z: Tensor
     mean: Tensor
@@ -100,10 +103,11 @@ def _standardised(
     else:
         both = torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
         mean, spread = torch.where(lost, wide_mean, mean), torch.where(lost, wide_spread, both)
-    frame = Frame(z.clamp(-20, 20), mean.nan_to_num(), spread.nan_to_num(), mean.isnan())
+    few = dense[far] < LEAST * (2 * far + 1) ** 2
+    frame = Frame(z.clamp(-20, 20), mean.nan_to_num(), spread.nan_to_num(), few)
     if not levels:
         return frame
-    known = ~frame.lost & (frame.spread > 0)
+    known = mean.isfinite() & (frame.spread > 0)
     above = unit(wide_mean.nan_to_num() - frame.mean, frame.spread, known)
     ratio = unit(wide_spread.nan_to_num(), frame.spread, known)
     return frame._replace(levels=Levels(*slopes(values, dense[RADIUS], near), above, ratio))
@@ -120,7 +124,7 @@ def _blended(parts: Sequence[Tensor], shares: Sequence[Tensor]) -> Tensor:
 
 
 def answer(frame: Frame, offset: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation in the values' unit; NaN where there is no context in reach."""
+    """Mean and standard deviation in the values' unit; NaN where too little context is in reach."""
     # NaN only at the very end: a product with NaN would poison every gradient
     nan = torch.full_like(offset, torch.nan)
     return (

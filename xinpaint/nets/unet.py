@@ -74,7 +74,7 @@ class UNet(nn.Module):
         Returns
         -------
         mean, std : float32 ``[n b y x]``
-            NaN where no context is in reach.
+            NaN where too little context is in reach.
         """
         values = torch.where(context > 0, values, torch.zeros_like(values))
         frame, bands = standardise(values, context), values.shape[1]
