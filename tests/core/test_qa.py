@@ -116,6 +116,8 @@ def test_saturation_of_one_band(layout: str, family: str, band: str, bit: int) -
 
 @given(hnp.arrays(np.uint16, (3, 5)), st.sampled_from(qa.LAYOUTS))
 def test_every_dtype_decodes_alike(values: np.ndarray, layout: str) -> None:
+    if layout in ("fmask", "cfmask"):  # of others, those between are an error
+        values = np.where((values > 4) & (values < 255), 4, values).astype(np.uint16)
     flags = qa.decode(values, layout)
     assert flags.dtype == np.uint16 and flags.shape == values.shape
     for dtype in (np.int32, np.int64, np.uint32, np.float32, np.float64):

@@ -60,5 +60,6 @@ def check_days(days: NDArray[np.float64], method: str) -> None:
         first, second = order[twice[0]], order[twice[0] + 1]
         raise SchemaError(
             f"{method} needs each time once; dates {first} and {second} are both day "
-            f"{days[first]:g}: merge them first, for instance with groupby('time').first()"
+            f"{days[first]:g}: merge them first: "
+            "ds.where(~ds.inpaint.gaps()).groupby('time').first()"
         )

@@ -17,6 +17,7 @@ from xinpaint.core.qa_layouts import (
     HIGH,
     HIGH_BEFORE,
     LAYOUTS,
+    OTHER_QUALITY,
     RADSAT,
     SATURATION_BITS,
 )
@@ -57,21 +58,6 @@ GAPS = (
 #: What `observed` widens when asked to: borders of these are never sharp.
 SOFT = ("cloud", "dilated_cloud", "cirrus", "shadow")
 
-#: Other quality layers: never filled, not read by themselves.
-_OTHER_QUALITY = frozenset(
-    (
-        "qa_radsat",
-        "radsat_qa",
-        "sr_cloud_qa",
-        "cloud_qa",
-        "qa_aerosol",
-        "sr_qa_aerosol",
-        "sr_aerosol",
-        "sr_atmos_opacity",
-        "st_qa",
-    )
-)
-
 
 def quality_rule(name: str) -> str | None:
     """Name the layout that tells what a quality variable of this name saw, or None.
@@ -96,7 +82,7 @@ def quality_rule(name: str) -> str | None:
 def is_quality(name: str) -> bool:
     """Whether a variable of this name holds quality flags, known to `quality_rule` or not."""
     lower = name.lower()
-    return lower in LAYOUTS or lower in _OTHER_QUALITY
+    return lower in LAYOUTS or OTHER_QUALITY.search(lower) is not None
 
 
 def decode(
@@ -129,7 +115,8 @@ def decode(
     Raises
     ------
     SchemaError
-        Unknown layout, or `bands` without a sensor whose layout of bits is known.
+        Unknown layout, `bands` without a sensor whose layout of bits is known, or numbers in
+        ``fmask`` that only the packed one of HLS holds.
 
     Examples
     --------
@@ -145,11 +132,23 @@ def decode(
     else:
         finite, raw = None, values
     table = _table(layout, family, None if bands is None else tuple(bands))
+    if layout in ("fmask", "cfmask"):
+        _check_codes(raw, layout)
     limit = len(table) - 1
     outside = (raw < 0) | (raw > limit)
     flags = table[np.where(outside, 0, raw)]
     flags[outside if finite is None else outside | ~finite] = FLAGS["fill"]
     return flags
+
+
+def _check_codes(raw: NDArray[Any], layout: str) -> None:
+    """Raise SchemaError where a mask of codes holds bits."""
+    packed = (raw > max(CODES[layout])) & (raw < 255)
+    if packed.any():
+        raise SchemaError(
+            f"{layout} holds {int(raw[packed][0])}; wanted 0 land, 1 water, 2 shadow, 3 snow, "
+            "4 cloud, 255 fill. If it is the packed Fmask of HLS, rename it hls_fmask"
+        )
 
 
 @cache

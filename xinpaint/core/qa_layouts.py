@@ -8,6 +8,8 @@ Digital Earth Australia (``oa_fmask``), HLS user guide v2 (packed ``Fmask``), ES
 
 from __future__ import annotations
 
+import re
+
 #: Where a sensor's bands sit in Collection 2 ``QA_RADSAT``; Collection 1 is one bit higher.
 SATURATION_BITS: dict[str, dict[str, int]] = {
     "tm": {"blue": 0, "green": 1, "red": 2, "nir": 3, "swir1": 4, "thermal": 5, "swir2": 6},
@@ -59,3 +61,8 @@ FILL_VALUES = {
     "qa_pixel": 1, "pixel_qa": 1, "bqa": 1, "fmask": 255, "cfmask": 255, "oa_fmask": 0,
     "hls_fmask": 255, "scl": 0, "qa_radsat": 0, "radsat_qa": 1,
 }  # fmt: skip
+#: Names, in lower case, of other quality layers: never filled, not read by themselves.
+OTHER_QUALITY = re.compile(
+    r"(^|_)(qa|qc)\d*(_|$)|quality|contiguity|^(msk|scl|state)_|(^|_)mask$|^udm"
+    r"|^sr_(aerosol|atmos_opacity)$"
+)

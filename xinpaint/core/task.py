@@ -12,6 +12,8 @@ from xinpaint.errors import SchemaError
 
 #: Provenance codes, the same everywhere.
 OUTSIDE, OBSERVED, FILLED, NOT_FILLED, READ_FAILED = 0, 1, 2, 3, 4
+#: Values spread over so many steps of their packing may well be meant for it.
+_STEPS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +129,23 @@ class Packing:
         nearest = held.astype(np.float64) * self.factor + self.offset
         return np.where(moved, nearest, values).astype(values.dtype)
 
+    def fits(self, seen: NDArray[Any]) -> bool:
+        """Whether observed values may be numbers so packed: in range, and whole or of many steps.
+
+        An encoding outlives what is done to an array in place: after ``ds["red"] *= 1e-4`` it
+        speaks of values that are no longer there, and is not to be held to.
+        """
+        if not seen.size:
+            return True
+        info, values = np.iinfo(self.dtype), seen.astype(np.float64)
+        numbers = (values - self.offset) / self.factor
+        least, most = numbers.min(), numbers.max()
+        if not (info.min - 0.5 < least and most < info.max + 0.5):
+            return False
+        rounding = 4 * np.finfo(np.float32).eps * (np.abs(values) + abs(self.offset))
+        whole = np.abs(numbers - np.rint(numbers)) <= 1e-3 + rounding / abs(self.factor)
+        return bool(most - least >= _STEPS or whole.all())
+
 
 @dataclass(frozen=True, eq=False)
 class Composed:
@@ -157,7 +176,7 @@ def compose(
         `values`: original, with finite answers at the target (rounded and clipped for integers);
         a target without a finite mean, or a finite std where there is one, keeps `nodata` (or
         NaN). `std`: 0 where observed, NaN where neither observed nor filled; integers add the
-        rounding's variance, step²/12.
+        rounding's variance, step²/12; floats are no surer than a step of float32.
 
     Examples
     --------
@@ -187,6 +206,8 @@ def compose(
         spread = fill.std.astype(np.float32)
         if is_integer:
             spread = np.sqrt(spread**2 + np.float32(1 / 12))
+        else:  # answers are computed in float32
+            np.maximum(spread, np.finfo(np.float32).eps * np.abs(fill.mean), out=spread)
         std = np.where(filled, spread, np.float32(0))
         std[missing] = np.nan
     return Composed(values, std, provenance)

@@ -132,7 +132,13 @@ def _check_metres(
 def _wkt(array: xr.DataArray) -> str:
     name = array.encoding.get("grid_mapping", array.attrs.get("grid_mapping", "spatial_ref"))
     attrs = array.coords[name].attrs if name in array.coords else {}
-    return str(attrs.get("crs_wkt", attrs.get("spatial_ref", "")))
+    wkt = str(attrs.get("crs_wkt", attrs.get("spatial_ref", "")))
+    for code in ("epsg", "proj:epsg", "proj:code"):  # all that stackstac says
+        if not wkt and code in array.coords and array.coords[code].ndim == 0:
+            import pyproj
+
+            wkt = pyproj.CRS.from_user_input(array.coords[code].item()).to_wkt()
+    return wkt
 
 
 def _in_degrees(array: xr.DataArray, y: Hashable, wkt: str) -> bool:

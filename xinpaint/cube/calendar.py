@@ -88,7 +88,7 @@ def check_time(cube: Cube, halo: Halo) -> None:
             again = cube.dataset[time].values[1:][step == 0][0]
             raise SchemaError(
                 f"duplicate time {again} in {time!r}, but this method looks along time; merge "
-                f"the duplicates, for example with ds.groupby({str(time)!r}).max()"
+                f"the duplicates: ds.where(~ds.inpaint.gaps()).groupby({str(time)!r}).first()"
             )
         if np.any(step < 0):
             raise SchemaError(

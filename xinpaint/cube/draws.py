@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from xinpaint.core import coherent
-from xinpaint.core.task import FILLED, Packing, cast
+from xinpaint.core.task import FILLED, OBSERVED, Packing, cast
 from xinpaint.cube import schema
 from xinpaint.cube.inpaint import as_variable, inpaint
 from xinpaint.cube.masking import canonical
@@ -99,6 +99,9 @@ class _Draw:
         """Draw arrays ``[t b y x]``, the whole ones or a block of them."""
         place = block_info[0]["array-location"] if block_info else ((0, 0),) * 4
         starts = [int(start) for start, _ in place]
+        packing = self.packing
+        if packing is not None and not packing.fits(values[provenance == OBSERVED]):
+            packing = None
         made = values.copy()
         for date, day in enumerate(self.days[starts[0] : starts[0] + len(values)]):
             gap = provenance[date] == FILLED
@@ -113,7 +116,7 @@ class _Draw:
                 first=self.first + starts[1],
             )
             new = cast(drawn[gap], values.dtype, self.nodata)
-            made[date][gap] = new if self.packing is None else self.packing.hold(new)
+            made[date][gap] = new if packing is None else packing.hold(new)
         return made
 
 

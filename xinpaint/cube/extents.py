@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from xinpaint.cube.elementwise import each, stack
 from xinpaint.cube.masking import observed
-from xinpaint.cube.spectra import Spectra
+from xinpaint.cube.spectra import Scale, Spectra
 from xinpaint.errors import SchemaError
 from xinpaint.water.extent import BINS, Rule, classify, histogram, otsu
 from xinpaint.water.indices import INDICES
 
 Span = tuple[float, float]
-#: Reflectance is below this on the mean of any block; digital numbers are not.
-BRIGHTEST = 2.0
+#: Reflectance is below this on the mean of any block, glint and clouds too; percent and digital
+#: numbers are not.
+BRIGHTEST = 10.0
 
 
 def index_of(spectra: Spectra) -> Any:
@@ -31,7 +32,7 @@ def index_of(spectra: Spectra) -> Any:
         name=spectra.index,
         nodata=tuple(layer.nodata for layer in layers),
         masked=tuple(layer.observed is not None for layer in layers),
-        scales=tuple((scale.factor, scale.offset) for scale in spectra.scales),
+        scales=spectra.scales,
     )
     return each(block, *values, *masks, dtype=np.float32)
 
@@ -46,7 +47,7 @@ def _index_block(
     name: str,
     nodata: Sequence[float | None],
     masked: Sequence[bool],
-    scales: Sequence[tuple[float, float]],
+    scales: Sequence[Scale],
 ) -> NDArray[np.float32]:
     reflectance = INDICES[name].reflectance
     planes = _planes(arrays, nodata, masked, scales, name if reflectance else None)
@@ -62,7 +63,7 @@ def reflectance_of(spectra: Spectra) -> Any:
             _reflectance_block,
             nodata=(layer.nodata,),
             masked=(layer.observed is not None,),
-            scales=((scale.factor, scale.offset),),
+            scales=(scale,),
         )
         masks = [] if layer.observed is None else [layer.observed[:, 0]]
         made.append(each(block, layer.values[:, 0], *masks, dtype=np.float32))
@@ -77,18 +78,20 @@ def _planes(
     arrays: Sequence[NDArray[Any]],
     nodata: Sequence[float | None],
     masked: Sequence[bool],
-    scales: Sequence[tuple[float, float]],
+    scales: Sequence[Scale],
     strict: str | None,
 ) -> list[NDArray[np.float32]]:
     """One scaled plane a band, NaN where missing; `strict` names what needs true reflectance."""
     masks = iter(arrays[len(nodata) :])
     planes = []
-    for value, missing, has, (factor, offset) in zip(arrays, nodata, masked, scales, strict=False):
+    for value, missing, has, scale in zip(arrays, nodata, masked, scales, strict=False):
         unseen = ~observed(value, next(masks) if has else None, missing)
+        if scale.doubtful:
+            _check_unscaled(value[~unseen], scale)
         with np.errstate(over="ignore", invalid="ignore"):  # what is unseen can be anything
             plane = value.astype(np.float32)
-            plane *= np.float32(factor)
-            plane += np.float32(offset)
+            plane *= np.float32(scale.factor)
+            plane += np.float32(scale.offset)
         np.copyto(plane, np.float32(np.nan), where=unseen)
         if strict and _brightness(plane, unseen) > BRIGHTEST:
             raise SchemaError(
@@ -98,6 +101,16 @@ def _planes(
             )
         planes.append(plane)
     return planes
+
+
+def _check_unscaled(seen: NDArray[Any], scale: Scale) -> None:
+    """Raise SchemaError where floats whose attributes say how to scale them look scaled."""
+    if seen.size and np.abs(seen).max() <= 2 and np.any(seen != np.rint(seen)):
+        raise SchemaError(
+            f"a band's attrs say scale_factor={scale.factor:g} and add_offset={scale.offset:g}, "
+            f"but its values ({seen.min():.4g} to {seen.max():.4g}) look like reflectance already: "
+            "drop them from its attrs, or pass scale=1, offset=0"
+        )
 
 
 def _brightness(plane: NDArray[np.float32], unseen: NDArray[np.bool_]) -> float:

@@ -200,7 +200,9 @@ def _label(
         band.attrs, band.encoding = dict(old.attrs), dict(old.encoding)
         told = old.attrs.get("ancillary_variables", [])
         already = told.split() if isinstance(told, str) else map(str, np.atleast_1d(told))
-        band.attrs["ancillary_variables"] = " ".join([*already, *extra])
+        ours = {f"{name}_{key}" for key in ("std", "provenance")}  # of an earlier fill, left out
+        there = [word for word in already if word in cube.dataset or word not in ours]
+        band.attrs["ancillary_variables"] = " ".join(dict.fromkeys([*there, *extra]))
         variables[name] = band
         for key, full in (("std", f"{name}_std"), ("provenance", f"{name}_provenance")):
             if key in arrays:

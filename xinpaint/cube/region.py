@@ -150,8 +150,8 @@ def _fill_tile(
         original = values[_planes(tile.write)]
         made = compose(original, *_cut(task, fill, part, plan.has_std), nodata=nodata)
         if nodata is not None and original.dtype.kind == "f":
-            made.values[made.provenance == NOT_FILLED] = nodata
-        if packed is not None:
+            made.values[(made.provenance == NOT_FILLED) & ~np.isnan(original)] = nodata
+        if packed is not None and packed.fits(values[_planes(tile.read)][task.context[:, bands]]):
             filled = made.provenance == FILLED
             made.values[filled] = packed.hold(made.values[filled])
         if lost is not None:

@@ -37,11 +37,15 @@ _SCALE = (
 
 @dataclass(frozen=True)
 class Scale:
-    """Reflectance is ``value * factor + offset``; `known` where somebody said so."""
+    """Reflectance is ``value * factor + offset``; `known` where somebody said so.
+
+    `doubtful` where the attributes of floats say so: arithmetic may have kept them.
+    """
 
     factor: float
     offset: float
     known: bool
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +158,7 @@ def scale_of(array: xr.DataArray, rule: Rule) -> Scale:
     if (factor, offset) == (1.0, 0.0) and array.dtype.kind in "iu":
         factor, offset = packed
     if rule.scale is None and rule.offset is None:
-        return Scale(factor, offset, known)
+        return Scale(factor, offset, known, array.dtype.kind == "f" and (factor, offset) != (1, 0))
     return Scale(
         factor if rule.scale is None else rule.scale,
         offset if rule.offset is None else rule.offset,
