@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,9 @@ import xarray as xr
 from scipy import ndimage
 
 from xinpaint.core import masks
-from xinpaint.errors import DataError, RecipeError
-from xinpaint.train import cubes, data, stacks
+from xinpaint.errors import DataError, RecipeError, TrainingError
+from xinpaint.train import cubes, data, own, stacks
+from xinpaint.train.assess import assess_cube
 from xinpaint.train.own import fit_cube
 from xinpaint.train.recipe import Recipe
 
@@ -83,5 +86,28 @@ def test_fit_on_a_cube(tmp_path):
     weights = fit_cube(ds, plan, tmp_path, progress=False)
     filled = ds.isel(time=[0]).inpaint.convnp(weights=weights, context="space")
     assert (filled.red_provenance == 2).any()
+    assert fit_cube(ds, plan, tmp_path, progress=False) == weights
+    with pytest.raises(TrainingError, match=r"holds another cube.*give another out="):
+        fit_cube(ds.isel(y=slice(None, None, -1)), plan, tmp_path, progress=False)
     with pytest.raises(RecipeError, match="wanted a Recipe"):
         fit_cube(ds, "recipe.toml", tmp_path)
+
+
+def test_a_cube_half_written_is_written_anew(tmp_path, monkeypatch):
+    ds, plan = cube(), Recipe("mine", (), (), ())
+    made = []
+    monkeypatch.setattr(own, "fit", lambda *args, **options: made.append(args))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", lambda *args: 1 / 0)  # as if stopped before the end
+        with pytest.raises(ZeroDivisionError):
+            fit_cube(ds, plan, tmp_path)
+    assert not (tmp_path / "cube.zarr").exists()
+    fit_cube(ds, plan, tmp_path)
+    assert len(made) == 1
+    xr.testing.assert_equal(xr.open_zarr(tmp_path / "cube.zarr", mask_and_scale=False).load(), ds)
+
+
+@pytest.mark.parametrize("masks", ["clouds", ("scan_lines", "clouds")])
+def test_assess_takes_one_kind_of_gap_or_several(masks):
+    rows = assess_cube("ongrid", cube(), masks=masks)
+    assert rows.index.tolist() == ([masks] if isinstance(masks, str) else list(masks))

@@ -33,7 +33,7 @@ def assess_cube(
     weights: Where,
     cube: xr.Dataset | xr.DataArray,
     *,
-    masks: Sequence[str] = ("scan_lines", "clouds"),
+    masks: str | Sequence[str] = ("scan_lines", "clouds"),
     seed: int = 0,
     device: str = "auto",
     observed: Mask = None,
@@ -46,7 +46,7 @@ def assess_cube(
         A shipped name or a file, of a net that fills.
     cube, observed
         As in `xinpaint.cube.inpaint.inpaint`; see `xinpaint.cube.score.score` for what is hidden.
-    masks : sequence of {"scan_lines", "clouds"}
+    masks : {"scan_lines", "clouds"}, or several
     seed : int
         Same seed, same gaps.
     device : str
@@ -66,7 +66,7 @@ def assess_cube(
     >>> assess_cube("convcnp", ds).psnr  # doctest: +SKIP
     """
     ready = filler("convnp", weights=weights, device=device)
-    table = score(cube, {"net": ready}, masks=list(masks), seed=seed, observed=observed)
+    table = score(cube, {"net": ready}, masks=masks, seed=seed, observed=observed)
     frame = table.rename(coverage="coverage90").mean("variable").isel(method=0, drop=True)
     rows: pd.DataFrame = frame.to_dataframe()[list(COLUMNS)].rename_axis("gaps")
     return rows
