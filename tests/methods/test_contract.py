@@ -138,7 +138,7 @@ def observable(task: Task, filler: Filler) -> np.ndarray:
         return task.target & matched(task, filler, 17, int(LEAST), every)
     if isinstance(filler, NeuralFiller):
         density = local_density(torch.from_numpy(task.context.astype(np.float32)), FAR).numpy()
-        return task.target & (density >= frame.LEAST * (2 * FAR + 1) ** 2)
+        return task.target & (density >= frame.LEAST * (2 * FAR + 1) ** 4)
     axes = (0,) if filler.halo.y == 0 else (2, 3)
     return task.target & task.context.any(axis=axes, keepdims=True)
 

@@ -140,7 +140,7 @@ class ConvNP(nn.Module):
             ]
         # what the trunk sees must not reach as far as the answers' unit does
         mean, spread = local_statistics(values, local_density(context, UNIT), UNIT)
-        frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), mean.isnan())
+        frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), far.support)
         evidence, finer, mixed = self._weigh(values, context, frame, dates)
         x = self._trunk(values, context, frame, evidence, finer, mixed)
         told = [
@@ -260,7 +260,7 @@ class ConvNP(nn.Module):
         x = self.head(F.relu(self.leave(x.flatten(0, 1), x.shape[1]), inplace=True))
         head = F.pixel_shuffle(x, 2).float().unflatten(0, frame.z.shape[:2])
         lost, seen = space[0].isnan(), evidence.seen
-        spatial, doubt = space[0].nan_to_num(), space[1].nan_to_num()
+        spatial, doubt = space[0].nan_to_num(), space[1].nan_to_num() / frame.doubt
         scale = root(evidence.error + evidence.apart + 0.01 * frame.spread**2)
         scale = torch.where(seen, scale, torch.zeros_like(scale))
         gap = unit(spatial - evidence.mean, frame.spread, seen & ~lost)

@@ -17,19 +17,38 @@ from xinpaint.nets.setconv import local_density, local_mean, local_statistics
 FAR_SHARE = 0.05
 #: Weight of a wider window beside a narrower one, both full: hardly any where context is near.
 WIDER = 0.02
-#: An answer stands on at least so many observed pixels in reach, each counted by its weight in the
-#: far window: a few lone ones have no spread that could tell how wrong they are.
-LEAST = 8.0
+#: An answer stands on at least this share of the far window, eight pixels in its middle: a few
+#: lone ones have no spread that could tell how wrong they are.
+LEAST = 0.002
+#: Share of the far window below which nets that see levels are too sure (they learn from narrower
+#: gaps), and by how much in the end: without it, intervals in the middle of holes 100 to 200 pixels
+#: wide of the validation scene hold 80 %, not 90 (`python -m benchmarks.models.holes`).
+PLENTY, TOO_SURE = 0.2, 0.35
 
 
 class Frame(NamedTuple):
-    """Context in local units, ``[n b y x]``: z-scores, the unit's mean and spread, no answer."""
+    """Context in local units, ``[n b y x]``: z-scores, the unit's mean and spread.
+
+    `support` is the share of the far window that is context.
+    """
 
     z: Tensor
     mean: Tensor
     spread: Tensor
-    lost: Tensor
+    support: Tensor
     levels: Levels | None = None
+
+    @property
+    def lost(self) -> Tensor:
+        """Where there is too little context to answer."""
+        return self.support < LEAST
+
+    @property
+    def doubt(self) -> Tensor:
+        """What a standard deviation lacks where there is little context: a factor of 1 or more."""
+        if self.levels is None:
+            return torch.ones_like(self.support)
+        return 1 + TOO_SURE * (1 - self.support / PLENTY).clamp(0, 1)
 
 
 def standardise(
@@ -103,8 +122,8 @@ def _standardised(
     else:
         both = torch.sqrt(spread**2 + FAR_SHARE * wide_spread**2)
         mean, spread = torch.where(lost, wide_mean, mean), torch.where(lost, wide_spread, both)
-    few = dense[far] < LEAST * (2 * far + 1) ** 2
-    frame = Frame(z.clamp(-20, 20), mean.nan_to_num(), spread.nan_to_num(), few)
+    support = dense[far] / (2 * far + 1) ** 4
+    frame = Frame(z.clamp(-20, 20), mean.nan_to_num(), spread.nan_to_num(), support)
     if not levels:
         return frame
     known = mean.isfinite() & (frame.spread > 0)
@@ -129,7 +148,7 @@ def answer(frame: Frame, offset: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]
     nan = torch.full_like(offset, torch.nan)
     return (
         torch.where(frame.lost, nan, frame.mean + frame.spread * offset),
-        torch.where(frame.lost, nan, frame.spread * scale),
+        torch.where(frame.lost, nan, frame.spread * scale * frame.doubt),
     )
 
 
