@@ -275,6 +275,6 @@ def _uncertainty(
 
     scale = ScalarMappable(Normalize(0, top), colormaps["viridis"])
     bar = figure.colorbar(scale, ax=ax, shrink=0.8, pad=0.02, extend="max")
-    unit = filled[bands[0]].attrs.get("units", "unit of the bands")
-    of = f"1 std, mean of {len(bands)} bands" if len(bands) > 1 else "1 std"
-    bar.set_label(f"{of}, in {unit}")
+    unit = filled[bands[0]].attrs.get("units", "their unit" if len(bands) > 1 else "its unit")
+    of = f"mean of {len(bands)} bands" if len(bands) > 1 else bands[0]
+    bar.set_label(f"{of}, in {unit}", fontsize=8)
