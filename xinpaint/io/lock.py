@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ try:
 except ImportError:  # Windows: the heartbeat alone decides
     fcntl = None
 
+#: What a file system says of a lock that another process holds, and where it has no locks.
+HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 #: Seconds between two beats, and after which a driver on another machine counts as dead.
 BEAT, DEAD = 10.0, 120.0
 
@@ -29,7 +33,8 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the lock file; refused while a live driver holds it.
 
     On this machine the operating system frees it the moment its process ends, however it ends.
-    The file's modification time is the heartbeat, by which other machines judge.
+    The file's modification time is the heartbeat, by which other machines judge, and all where
+    the file system has no locks.
 
     Raises
     ------
@@ -45,40 +50,57 @@ def locked(path: Path) -> Iterator[None]:
     finally:
         stop.set()
         beat.join()
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # what is left frees itself as if we had been killed
+            if _told(path.read_bytes()) == _me():  # else another machine took it over
+                path.unlink()
         os.close(handle)
 
 
+def _me() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid()}
+
+
 def _take(path: Path) -> int:
-    me = {"host": socket.gethostname(), "pid": os.getpid()}
     while True:
-        beaten = path.stat().st_mtime if path.exists() else 0.0
+        before = _stat(path)
         handle = os.open(path, os.O_RDWR | os.O_CREAT)
         try:
-            _flock(handle, path)
-            if not path.exists() or os.fstat(handle).st_ino != path.stat().st_ino:
+            sure, now = _flock(handle, path), _stat(path)
+            if now is None or os.fstat(handle).st_ino != now.st_ino:
                 os.close(handle)  # its holder let go and removed it between our two looks
                 continue
-            holder = _told(os.pread(handle, 4096, 0))
-            elsewhere = holder is not None and (fcntl is None or holder["host"] != me["host"])
+            holder, beaten = _told(os.pread(handle, 4096, 0)), before.st_mtime if before else 0.0
+            elsewhere = holder is not None and not (sure and holder["host"] == _me()["host"])
             if elsewhere and time.time() - beaten < DEAD:
                 raise _busy(path, holder)
-        except JobError:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, json.dumps(_me()).encode(), 0)
+            os.utime(path)
+        except BaseException:
             os.close(handle)
             raise
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(me).encode(), 0)
-        os.utime(path)
         return handle
 
 
-def _flock(handle: int, path: Path) -> None:
+def _stat(path: Path) -> os.stat_result | None:
+    with suppress(FileNotFoundError):
+        return path.stat()
+    return None
+
+
+def _flock(handle: int, path: Path) -> bool:
+    """Take the operating system's lock; False where there is none to take."""
     if fcntl is None:
-        return
+        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise _busy(path, _told(os.pread(handle, 4096, 0))) from error
+        if error.errno in HELD:
+            raise _busy(path, _told(os.pread(handle, 4096, 0))) from error
+        if error.errno not in NO_LOCKS:
+            raise
+        return False
+    return True
 
 
 def _told(text: bytes) -> dict[str, Any] | None:
@@ -99,7 +121,7 @@ def _busy(path: Path, holder: dict[str, Any] | None) -> JobError:
 
 def _beat(path: Path, stop: threading.Event) -> None:
     while not stop.wait(BEAT):
-        if path.exists():
+        with suppress(OSError):  # of a file system that is away for a moment: the next one tells
             os.utime(path)
 
 
