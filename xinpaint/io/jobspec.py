@@ -6,29 +6,24 @@ import math
 import os
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import xarray as xr
-from dask.base import tokenize
 
 from xinpaint.core.tiling import Halo, Tile, tile_at, widened
 from xinpaint.cube import schema
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import JobError, WeightsError
 from xinpaint.io import source
+from xinpaint.io.blocks import Asked, sides_of
+from xinpaint.io.own import token
 from xinpaint.io.result import Result, result
 from xinpaint.io.shards import Inner, inner_chunks, sharded
 from xinpaint.methods.base import Filler
 from xinpaint.version import __version__
-
-#: What `block=` may be: a side; (y, x); (dates, y, x).
-Asked = int | tuple[int, ...] | None
-#: Least side and dates of a block that nobody chose.
-SIDE, DATES = 512, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +154,7 @@ def plan(
     access : mapping, optional
         What fsspec needs to open a URL.
     before : mapping, optional
-        What the store's job said when the cube had fewer dates: its blocks are kept.
+        What the store's job said, where it has grown or is about to: its blocks are kept.
 
     Returns
     -------
@@ -180,13 +175,12 @@ def plan(
     cube = schema.read(head)
     made = made.suited(cube)
     halo, shape = made.halo, _shape(head, cube)
-    sides, dates = _block(shape, halo, _band_chunk(raw, cube), block), [shape[0]]
+    sides, dates = sides_of(shape, halo, _band_chunk(raw, cube), block, before), [shape[0]]
     if before is not None:
-        sides = (before["block"][0], before["block"][1], before["block"][2])
         shards = shards or before.get("shards")
         dates = [n for n in before["dates"] if n < shape[0]] + dates
     weights = weights_of(made.maker)
-    named = {"token": tokenize(method)} if not isinstance(method, str) else options
+    named = {"token": token(method)} if not isinstance(method, str) else options
     told = {
         "method": name_of(method),
         "options": {key: value for key, value in named.items() if key != "weights"},
@@ -257,40 +251,3 @@ def _band_chunk(raw: xr.Dataset, cube: schema.Cube) -> tuple[int, int, int]:
     own = source.chunk_of(raw, group.layers[0].name)
     dims = group.dims
     return (1 if dims.time is None else own[dims.time], own[dims.y], own[dims.x])
-
-
-def _checked(asked: Any) -> tuple[int, ...] | None:
-    """(y, x) or (dates, y, x) of the block that was asked for."""
-    if asked is None:
-        return None
-    given = tuple(asked) if isinstance(asked, list | tuple) else (asked, asked)
-    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in given)
-    if not whole or len(given) not in (2, 3) or min(given) < 1:
-        raise JobError(
-            f"found a block of {asked!r} pixels; "
-            "wanted its side, (y, x) or (dates, y, x), each a whole number of 1 or more"
-        )
-    return tuple(int(n) for n in given)
-
-
-def _block(
-    shape: tuple[int, int, int], halo: Halo, chunk: tuple[int, int, int], asked: Asked
-) -> tuple[int, int, int]:
-    """The block asked for, or whole source chunks wide enough that the halo costs little."""
-    asked = _checked(asked)
-    wanted: tuple[int | None, ...] = (None,) * 3
-    if asked is not None:
-        wanted = asked if len(asked) == 3 else (None, *asked)
-    sides = []
-    axes = zip("tyx", shape, (halo.t, halo.y, halo.x), chunk, wanted, strict=True)
-    for axis, size, far, own, wish in axes:
-        if far is None and wish is not None and wish < size:
-            raise JobError(
-                f"a block of {asked} pixels is too small: the method looks along the whole of "
-                f"{axis} ({size}); give it a finite reach where it has that option, or leave out "
-                "the size of blocks"
-            )
-        least = max(DATES if axis == "t" else SIDE, 4 * (far or 0))
-        side = wish or (size if far is None else math.ceil(least / own) * own)
-        sides.append(min(side, size))
-    return sides[0], sides[1], sides[2]

@@ -9,6 +9,7 @@ import xarray as xr
 
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import JobError
+from xinpaint.io.blocks import whole_numbers
 
 #: What `shards=` may be: no; yes; pixels of a chunk in it: a side, (y, x), (dates, y, x).
 Inner = bool | int | Sequence[int] | None
@@ -46,11 +47,11 @@ def inner_chunks(
     if asked is True:
         t, y, x = (_fitting(side, one) for side, one in zip(block, own, strict=True))
         return own[0] if block[0] % own[0] == 0 else 1, y, x
-    given = (asked, asked) if isinstance(asked, int) else tuple(asked)
-    if len(given) not in (2, 3) or min(given) < 1:
+    given = whole_numbers(asked)
+    if given is None:
         raise JobError(
-            f"found shards of {asked} pixels; "
-            "wanted a side, (y, x) or (dates, y, x), each 1 or more"
+            f"found shards of {asked!r} pixels; "
+            "wanted a side, (y, x) or (dates, y, x), each a whole number of 1 or more"
         )
     t, y, x = (1, *given) if len(given) == 2 else given
     chosen = (min(t, block[0]), min(y, block[1]), min(x, block[2]))

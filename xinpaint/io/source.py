@@ -31,9 +31,20 @@ def located(src: str | os.PathLike[str]) -> str:
 
     Raises
     ------
+    DataError
+        Where it is neither path nor URL.
     JobError
         Where the URL holds a user, password or query.
     """
+    if isinstance(src, xr.Dataset | xr.DataArray):
+        raise DataError(
+            f"found {type(src).__name__} as the source; wanted the path or URL of a Zarr store: "
+            "write it with .to_zarr(path) first, or fill it in memory or with dask by its .inpaint"
+        )
+    if not isinstance(src, str | os.PathLike):
+        raise DataError(
+            f"found {type(src).__name__} as the source; wanted the path or URL of a Zarr store"
+        )
     scheme, there, rest = os.fspath(src).partition("://")
     if there and scheme not in ("file", "local"):
         return plain_url(os.fspath(src))

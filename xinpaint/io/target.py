@@ -119,6 +119,7 @@ def target(dst: Any, options: Mapping[str, Any] | None = None) -> Target:
     JobError
         Where nothing can be written there in a way that survives being killed.
     """
+    access = access_to(options)
     if hasattr(dst, "taken"):
         given: Target = dst
         return given
@@ -131,6 +132,11 @@ def target(dst: Any, options: Mapping[str, Any] | None = None) -> Target:
                 "folder or an object store"
             )
         return Commits(dst, "icechunk repository")
+    if not isinstance(dst, str | os.PathLike):
+        raise JobError(
+            f"found {type(dst).__name__} as the output; wanted a folder, the URL of an object "
+            "store, icechunk://PATH or an icechunk.Repository"
+        )
     scheme, there, rest = os.fspath(dst).partition("://")
     if not there or scheme in ("file", "local"):
         return Folder(Path(rest if there else scheme).resolve())
@@ -145,7 +151,23 @@ def target(dst: Any, options: Mapping[str, Any] | None = None) -> Target:
         )
     from xinpaint.io.objects import Objects, plain_url
 
-    return Objects(plain_url(os.fspath(dst)), dict(options or {}))
+    return Objects(plain_url(os.fspath(dst)), access)
+
+
+def access_to(options: Any) -> dict[str, Any]:
+    """What fsspec needs to open a URL, as it was given in ``storage_options=``.
+
+    Raises
+    ------
+    JobError
+        Where it is no mapping; what it is instead may be secret and is not said.
+    """
+    if options is None or isinstance(options, Mapping):
+        return dict(options or {})
+    raise JobError(
+        f"storage_options= is a {type(options).__name__}; wanted a dict of names and values, such "
+        'as {"key": "...", "secret": "..."}'
+    )
 
 
 @dataclass(frozen=True)
@@ -180,7 +202,10 @@ class Folder:
     def write(self, key: str, data: bytes) -> None:
         """See `Target`."""
         part = (self.path / key).with_suffix(".partial")
-        part.write_bytes(data)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # else a name may outlive its bytes where power is lost
         part.replace(self.path / key)
 
     def room(self) -> Path:
