@@ -151,7 +151,7 @@ def test_killed_while_it_grows(src: Path, tmp_path: Path, monkeypatch: pytest.Mo
             return counted
 
         with monkeypatch.context() as patched:
-            for name in ("begin_growth", "end_growth", "_say", "flush"):
+            for name in ("begin_growth", "end_growth", "say", "flush"):
                 patched.setattr(Ledger, name, step(getattr(Ledger, name)))
             patched.setattr(Folder, "replace", step(Folder.replace))
             with pytest.raises(Stopped):
@@ -202,3 +202,21 @@ def test_what_cannot_be_appended(src: Path, tmp_path: Path) -> None:
     with pytest.raises(JobError, match="no output of a fill job"):
         appending.append(src, tmp_path / "nothing.zarr", WindowMean(5), progress=False)
     assert all(chunks(dst)[key] == before[key] for key in before if "/c/0/" in key)
+
+
+def test_the_same_fill_of_a_cube_that_grew(src: Path, tmp_path: Path) -> None:
+    """The block may be said as it was at first, and another one is told as such."""
+    dst, three = tmp_path / "filled.zarr", first(src, tmp_path / "3.zarr", 3)
+    asked = (8, 72, 72)  # cut to three dates
+    xinpaint.fill(three, dst, WindowMean(5), block=asked, progress=False)
+    xinpaint.append(src, dst, WindowMean(5), progress=False)
+    for block in (None, 72, asked, (3, 72, 72)):
+        again = xinpaint.fill(src, dst, WindowMean(5), block=block, progress=False)
+        assert (again.complete, again.done) == (True, 0)
+    other = r"Different: block: \[3, 72, 60\] there, \[3, 40, 40\] now$"
+    with pytest.raises(JobError, match=other):
+        xinpaint.fill(src, dst, WindowMean(5), block=40, progress=False)
+    with pytest.raises(JobError, match=r"block: \[3, 72, 60\] there, \[2, 72, 60\] now$"):
+        xinpaint.fill(src, dst, WindowMean(5), block=(2, 72, 72), progress=False)
+    with pytest.raises(JobError, match=r"Different: .*shape: \[7, 80, 60\] there, \[3, 80, 60\]"):
+        xinpaint.fill(three, dst, WindowMean(5), progress=False)

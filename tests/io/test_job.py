@@ -109,7 +109,7 @@ def test_other_settings_are_refused_by_name(src: Path, tmp_path: Path) -> None:
         xinpaint.fill(src, dst, WindowMean(5), block=144, progress=False)
     with pytest.raises(JobError, match=r"method: 'WindowMean' there, 'TimeMean' now"):
         xinpaint.fill(src, dst, TimeMean(), block=72, progress=False)
-    with pytest.raises(JobError, match="options"):
+    with pytest.raises(JobError, match="the filler, or what it holds"):
         xinpaint.fill(src, dst, WindowMean(6), block=72, progress=False)
     assert chunks(dst) == before
 

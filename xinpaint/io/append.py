@@ -15,7 +15,8 @@ from xinpaint.io.report import Report
 from xinpaint.io.result import SEASONALITY
 from xinpaint.io.source import located
 from xinpaint.io.store import check_place, grow
-from xinpaint.io.target import target
+from xinpaint.io.target import access_to, target
+from xinpaint.io.whole import heal
 from xinpaint.methods.base import Filler
 
 #: What may differ between a store's job and that of the longer cube.
@@ -66,7 +67,7 @@ def append(
     --------
     >>> report = xinpaint.append("cube.zarr", "filled.zarr")  # doctest: +SKIP
     """
-    access = dict(storage_options or {})
+    access = access_to(storage_options)
     given, place = located(src), target(dst, access)
     Ledger(place)
     check_place(given, place)
@@ -86,6 +87,7 @@ def append(
         _check_longer(job, before)
         if job.dates[-1] != before["dates"][-1] or ledger.attrs.get("growing"):
             grow(job, head, result, ledger)
+        heal(job, head, result, ledger)
         return run(job, ledger, (client, workers), retry_failed=retry_failed, progress=progress)
 
 

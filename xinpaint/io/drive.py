@@ -62,7 +62,6 @@ class Driver:
 
     def __init__(self, job: Job, ledger: Ledger, engine: Engine, bar: Any) -> None:
         self.job, self.ledger, self.engine, self.bar = job, ledger, engine, bar
-        self._longer = job
         self.blocks, self.pixels, self.failed = 0, 0, 0
         self._news: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._under_way: dict[Any, Index] = {}
@@ -82,9 +81,6 @@ class Driver:
         """
         place = self.ledger.target
         self.job = replace(self.job, fork=place.fork())
-        self._longer = self.job
-        if len(self.job.dates) > 1:
-            self._longer = replace(self.job, kept=self.job.dates[-2])
         free = place.free() or 0
         with told_if_full(place, lambda: self._needed(free)):
             self._run()
@@ -132,9 +128,16 @@ class Driver:
 
     def _start(self, index: Index) -> None:
         grown = self.ledger.status[index] == GROWN
-        future = self.engine.submit(self._longer if grown else self.job, index)
+        future = self.engine.submit(self._longer(index) if grown else self.job, index)
         self._under_way[future] = index
         future.add_done_callback(self._news.put)
+
+    def _longer(self, index: Index) -> Job:
+        """The job for a block that has its older dates: all up to the last `append` into it."""
+        first, last = self.job.tile(index).core[0]
+        return replace(
+            self.job, kept=max((n for n in self.job.dates if first < n < last), default=0)
+        )
 
     def _hear(self, future: Any) -> None:
         index = self._under_way.pop(future)

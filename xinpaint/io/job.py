@@ -15,16 +15,17 @@ import xarray as xr
 
 from xinpaint.errors import JobError
 from xinpaint.io import source, work
+from xinpaint.io.blocks import Asked
 from xinpaint.io.drive import Driver, told_if_full
 from xinpaint.io.engine import check_where, cpus, engine, net_threads
-from xinpaint.io.jobspec import Asked, Job, plan, with_threads
+from xinpaint.io.jobspec import Job, plan, with_threads
 from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED, GROWN, WORDS, Ledger, differences
 from xinpaint.io.opened import opened_here
 from xinpaint.io.report import Report
 from xinpaint.io.result import SEASONALITY
 from xinpaint.io.result import result as described
 from xinpaint.io.store import check_place, create
-from xinpaint.io.target import target
+from xinpaint.io.target import access_to, target
 from xinpaint.io.whole import heal
 from xinpaint.methods.base import Filler
 
@@ -98,14 +99,14 @@ def fill(
     >>> report = xinpaint.fill("cube.zarr", "filled.zarr", workers=4)  # doctest: +SKIP
     """
     progress = bool(options.pop("progress", True))
-    shards, access = options.pop("shards", None), dict(options.pop("storage_options", None) or {})
+    shards, access = options.pop("shards", None), access_to(options.pop("storage_options", None))
     described(method, options, shards=shards)  # a wrong one is told before anything else
     given, place = source.located(src), target(dst, access)
     check_place(given, place)
     check_reach((given, place.name), client, workers, method)
     ledger = Ledger(place) if place.ours() else None
     there = ledger.attrs["job"] if ledger is not None else None
-    grown = there if there is not None and len(there["dates"]) > 1 and block is None else None
+    grown = there if there is not None and len(there["dates"]) > 1 else None
     extra = {"before": grown, "shards": shards, "access": access}
     job, head, result = plan(given, place.name, method, options, block, **extra)
     if job.weights:
@@ -157,8 +158,9 @@ def check_same(job: Job, ledger: Ledger) -> None:
     """Raise JobError where the store was begun with anything else than this job."""
     there = ledger.attrs["job"]
     found = differences(job, there)
-    grew = "dates" in found and job.dates[-1] >= there["dates"][-1] and job.method != SEASONALITY
-    if ledger.attrs.get("growing") or grew:
+    if ledger.attrs.get("growing"):
+        raise JobError(f"{job.dst} cannot be filled yet, {ledger.begun} (xinpaint append SRC DST)")
+    if job.dates[-1] > there["dates"][-1] and job.method != SEASONALITY:
         raise JobError(
             f"{job.dst} was filled when the source had {there['dates']} dates, it has "
             f"{job.dates[-1]} now: use append (xinpaint append SRC DST) if the new dates come "
@@ -173,12 +175,15 @@ def check_same(job: Job, ledger: Ledger) -> None:
 
 def told(found: Mapping[str, tuple[Any, Any]]) -> str:
     """Say in words what differs between a store's job and another."""
-    return "; ".join(
-        f"the {HASHED[key]} of the source"
-        if key in HASHED
-        else f"{key}: {there!r} there, {here!r} now"
-        for key, (there, here) in found.items()
-    )
+    return "; ".join(_told(key, *pair) for key, pair in found.items())
+
+
+def _told(key: str, there: Any, here: Any) -> str:
+    if key in HASHED:
+        return f"the {HASHED[key]} of the source"
+    if key == "options" and any("token" in (said or {}) for said in (there, here)):
+        return "the filler, or what it holds"
+    return f"{key}: {there!r} there, {here!r} now"
 
 
 def run(
@@ -203,7 +208,7 @@ def run(
         done, pixels = (0, 0) if ledger.finished else _drive(job, ledger, where, progress)
     finally:
         ledger.flush(last=True)
-    ledger.mark(complete=ledger.finished)
+    ledger.mark(complete=ledger.finished and not ledger.begun)
     seconds = time.monotonic() - begun
     made = Report(ledger.counts(), dict(ledger.failures), seconds, done, pixels)
     return replace(made, notes=dict(ledger.notes))

@@ -67,9 +67,13 @@ class Ledger:
         self.notes = self._read("notes")
 
     def _read(self, what: str) -> dict[str, str]:
+        """What is told of blocks; nothing where it does not read: the status is what counts."""
         data = self.target.read(f"{STATUS}/{what}.json")
-        found: dict[str, str] = json.loads(data) if data is not None else {}
-        return found
+        try:
+            found = json.loads(data) if data is not None else {}
+        except ValueError:  # cut short by a machine that lost its power
+            return {}
+        return found if isinstance(found, dict) else {}
 
     def _array(self, *, write: bool = False) -> Any:
         """The status, opened anew: after a commit the store is another one."""
@@ -128,28 +132,38 @@ class Ledger:
         """Whether no block is pending or failed."""
         return bool(np.isin(self.status, (DONE, COPIED, EMPTY)).all())
 
+    @property
+    def begun(self) -> str:
+        """What was begun with the arrays and did not end, and what ends it; empty where nothing."""
+        if self.attrs.get("growing"):
+            return "it is being extended: run append again"
+        if names := self.attrs.get("healing"):
+            return f"{', '.join(names)} is being laid out again: run the same fill again"
+        return ""
+
     def mark(self, *, complete: bool) -> None:
         """Say in the attrs whether the store is complete, and gather its metadata."""
         if self.attrs.get("complete") != complete:
-            self._say({"complete": complete})
+            self.say({"complete": complete})
 
     def move(self, src: str) -> None:
         """Write down where the source lies now."""
-        self._say({"call": {**self.attrs["call"], "src": src}})
+        self.say({"call": {**self.attrs["call"], "src": src}})
 
     def begin_growth(self, job: Job) -> None:
         """Write down that the store is about to be laid out for a longer cube."""
-        self._say({"complete": False, "growing": job.id})
+        self.say({"complete": False, "growing": job.id})
 
     def end_growth(self, job: Job) -> None:
         """Make room for the status of new blocks; from here on the store is the longer cube's.
 
         A block of old and new dates becomes "grown" where it was done, so that its old dates are
-        kept. One that never got the dates of an earlier `append` is done anew as a whole.
+        kept. One that never got the dates of an earlier `append` is done anew as a whole where
+        it would get newer ones too, else it stays "grown".
         """
         before, side = int(self.attrs["job"]["shape"][0]), job.block[0]
         grown = np.zeros(job.counts, np.uint8)
-        grown[: len(self.status)] = self.status
+        grown[: len(self.status)] = self.status[: len(grown)]
         if before % side and before < job.shape[0]:
             edge = grown[before // side]
             half, done = edge == GROWN, np.isin(edge, (DONE, COPIED, EMPTY))
@@ -159,13 +173,15 @@ class Ledger:
         self.status, self._saved = grown, np.asarray(array[...])
         self.flush()
         call = {**self.attrs["call"], "src": job.src}
-        self._say({**signed(job, self.attrs["history"]), "call": call, "growing": ""})
+        self.say({**signed(job, self.attrs["history"]), "call": call, "growing": ""})
 
-    def _say(self, attrs: Mapping[str, Any]) -> None:
+    def say(self, attrs: Mapping[str, Any], *, gather: bool = True) -> None:
+        """Write attrs at once, and gather the metadata, unless that of an array does not read."""
         self._held()
         self._array(write=True).attrs.update(plain(attrs))
         self.attrs.update(plain(attrs))
-        self.target.gather()
+        if gather:
+            self.target.gather()
         self.target.save("attributes of the job")
 
     def sweep(self) -> None:

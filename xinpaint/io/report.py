@@ -41,6 +41,8 @@ class Report:
     estimate : mapping of str to float
         Of a dry run: ``bytes`` of output before compression, ``memory`` in bytes a worker,
         ``seconds`` for all blocks, from three that were timed; writing is not in it.
+    begun : str
+        What was begun with the arrays and did not end, such as an `append` that was killed.
 
     Examples
     --------
@@ -55,11 +57,12 @@ class Report:
     pixels: int = 0
     notes: Mapping[str, str] = field(default_factory=dict)
     estimate: Mapping[str, float] = field(default_factory=dict)
+    begun: str = ""
 
     @property
     def complete(self) -> bool:
-        """Whether every block is done."""
-        return not (self.blocks["pending"] or self.blocks["failed"])
+        """Whether every block is done, and nothing else was begun."""
+        return not (self.blocks["pending"] or self.blocks["failed"] or self.begun)
 
     @property
     def blocks_per_second(self) -> float:
@@ -90,6 +93,7 @@ class Report:
             lines += [f"block {name} {kind}: {text}" for name, text in list(what.items())[:SHOWN]]
             if len(what) > SHOWN:
                 lines.append(f"... and {in_words(len(what) - SHOWN)} more {kind}")
+        lines += [f"not complete: {self.begun}"] if self.begun else []
         if self.blocks.get("failed"):
             lines.append("failed blocks are tried again by retry_failed=True (--retry-failed)")
         return "\n".join(lines)

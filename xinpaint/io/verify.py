@@ -33,6 +33,8 @@ class Verdict:
         variable, such as a coordinate, that does not read, go by their names.
     repaired : int
         How many of these were written or laid out again.
+    begun : str
+        What was begun with the arrays and did not end, such as an `append` that was killed.
 
     Examples
     --------
@@ -46,12 +48,13 @@ class Verdict:
     missing: tuple[str, ...] = ()
     corrupted: tuple[str, ...] = ()
     repaired: int = 0
+    begun: str = ""
 
     @property
     def ok(self) -> bool:
         """Whether all blocks are done and as they should be."""
         bad = len(self.missing) + len(self.corrupted) - self.repaired
-        return not (self.blocks["pending"] or self.blocks["failed"] or bad)
+        return not (self.blocks["pending"] or self.blocks["failed"] or bad or self.begun)
 
     def __str__(self) -> str:
         """A few lines for people."""
@@ -60,6 +63,7 @@ class Verdict:
         for word, names in (("missing", self.missing), ("corrupted", self.corrupted)):
             lines += [f"{word}: {', '.join(names)}"] if names else []
         lines += [f"repaired: {self.repaired}"] if self.repaired else []
+        lines += [self.begun] if self.begun else []
         return "\n".join([*lines, "ok" if self.ok else "not complete"])
 
 
@@ -80,19 +84,21 @@ def open_filled(
     Raises
     ------
     JobError
-        Where the store is no output of a fill job or its metadata is damaged; with `strict`,
-        where it is unfinished.
+        Where the store is no output of a fill job, is being extended or its metadata is damaged;
+        with `strict`, where it is unfinished.
 
     Examples
     --------
     >>> ds = xinpaint.open_filled("filled.zarr", strict=True)  # doctest: +SKIP
     """
     ledger = Ledger(target(dst, storage_options))
+    _check_no_growth(ledger)
     if not (ledger.finished and ledger.attrs["complete"]):
         counts = ledger.counts()
         told = (
             f"{ledger.target.name} is unfinished: {counts['pending']} of {ledger.status.size} "
-            f"blocks are pending, {counts['failed']} failed; run the same fill again to go on"
+            f"blocks are pending, {counts['failed']} failed; "
+            + (ledger.begun or "run the same fill again to go on")
         )
         if strict:
             raise JobError(told)
@@ -108,6 +114,12 @@ def open_filled(
         ) from error
     opened: xr.Dataset = xr.open_zarr(store, decode_coords="all", chunks={}, consolidated=gathered)
     return opened.drop_vars(STATUS)
+
+
+def _check_no_growth(ledger: Ledger) -> None:
+    """Raise JobError where some arrays have the dates of a longer cube and others do not."""
+    if ledger.attrs.get("growing"):
+        raise JobError(f"{ledger.target.name} cannot be used yet, {ledger.begun}")
 
 
 def status(dst: Any, *, storage_options: Mapping[str, Any] | None = None) -> Report:
@@ -133,7 +145,7 @@ def status(dst: Any, *, storage_options: Mapping[str, Any] | None = None) -> Rep
     64 blocks: 60 filled, 4 copied
     """
     ledger = Ledger(target(dst, storage_options))
-    return Report(ledger.counts(), ledger.failures, notes=ledger.notes)
+    return Report(ledger.counts(), ledger.failures, notes=ledger.notes, begun=ledger.begun)
 
 
 def verify(
@@ -177,14 +189,16 @@ def verify(
     found = arrays(ledger, deep=deep)
     blocks = damaged(ledger, found.large, deep=deep)
     repaired = 0
-    if repair and (found.bad or any(blocks.values())):
+    if repair and (found.bad or ledger.begun or any(blocks.values())):
         blocks, repaired = _repair(place, found, blocks, storage_options or {})
     names = {word: [block_name(index) for index in group] for word, group in blocks.items()}
+    ledger = Ledger(place)
     return Verdict(
-        Ledger(place).counts(),
+        ledger.counts(),
         (*names["missing"], *found.missing),
         (*names["corrupted"], *found.corrupted),
         repaired,
+        ledger.begun,
     )
 
 
@@ -195,8 +209,10 @@ def _repair(
     bad = [*blocks["missing"], *blocks["corrupted"]]
     with place.locked() as held:
         ledger = Ledger(place, held)
+        _check_no_growth(ledger)
         call, told = ledger.attrs["call"], ledger.attrs["job"]
         if call["method"] is None:
+            ledger.say({"complete": False}, gather=not found.bad)  # what is bad may not read
             ledger.reset(chosen(ledger, bad))
             raise JobError(
                 f"pending again: {in_words(len(bad))}, made by a filler of your own; "

@@ -105,16 +105,23 @@ def damaged(ledger: Ledger, large: dict[str, Any], *, deep: bool) -> dict[str, l
 
 
 def heal(job: Job, head: xr.Dataset, result: Result, ledger: Ledger) -> list[Index]:
-    """Lay out anew what is missing or does not open; blocks that so lost chunks become pending."""
-    found = arrays(ledger, deep=True)
-    if not found.bad:
+    """Lay out anew what is missing or does not open; blocks that so lost chunks become pending.
+
+    An array that was laid out passes for whole. So the intention is written first and taken back
+    last; killed in between, the next one looks at the same arrays again.
+    """
+    bad = list(dict.fromkeys([*arrays(ledger, deep=True).bad, *ledger.attrs.get("healing", ())]))
+    if not bad:
         return []
-    mend(job, head, result, found.bad, ledger.target)
+    # the metadata is not gathered, it may not read; that of the store is laid out first, which
+    # says that it is not complete
+    ledger.say({"complete": False, "healing": bad}, gather=False)
+    mend(job, head, result, list(dict.fromkeys([_ROOT, *bad])), ledger.target)
     large = arrays(ledger, deep=False).large
-    words = damaged(ledger, {k: v for k, v in large.items() if k in found.bad}, deep=True)
+    words = damaged(ledger, {k: v for k, v in large.items() if k in bad}, deep=True)
     lost = [*words["missing"], *words["corrupted"]]
     ledger.reset(chosen(ledger, lost))
-    ledger.target.gather()
+    ledger.say({"healing": []})
     return lost
 
 
