@@ -128,3 +128,11 @@ def test_a_date_that_is_not_there(gappy, filled, time):
 def test_a_draw_at_a_time(gappy):
     with pytest.raises(SchemaError, match=r"one at a time: .isel\(sample=0\)"):
         plot.rgb(gappy.expand_dims(sample=2))
+
+
+def test_the_truth_of_one_date_may_be_the_next_day(gappy, filled):
+    one, other = gappy.isel(time=[0]), gappy.isel(time=[1])
+    figure = plot.before_after(one, filled.isel(time=[0]), truth=other)
+    assert "truth" in [ax.get_title() for ax in figure.axes if ax.get_title()][2]
+    with pytest.raises(SchemaError, match="'time'"):
+        plot.before_after(gappy, filled, truth=gappy.assign_coords(time=gappy.time[::-1].values))

@@ -92,7 +92,8 @@ def before_after(
     several = {"filled": filled} if isinstance(filled, xr.Dataset | xr.DataArray) else filled
     results = {title: bandwise(ds) for title, ds in several.items()}
     known = {} if truth is None else {"truth": bandwise(truth)}
-    check_grids(gappy, results | known, bands[0])
+    check_grids(gappy, results, bands[0])
+    check_grids(gappy, known, bands[0], near=True)
     limits = _limits([plane_of(gappy, band, time) for band in bands])
     pictures = {"before": gappy} | results | known
     sure = next((ds for ds in results.values() if f"{bands[0]}_std" in ds), None)

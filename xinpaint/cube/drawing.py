@@ -57,16 +57,21 @@ def north_up(array: xr.DataArray) -> bool:
     return y is None or y.size < 2 or bool(y[0] > y[-1])
 
 
-def check_grids(cube: xr.Dataset, others: dict[str, xr.Dataset], band: str) -> None:
+def check_grids(
+    cube: xr.Dataset, others: dict[str, xr.Dataset], band: str, *, near: bool = False
+) -> None:
     """Raise SchemaError where a band of others, by title, lies on another grid or other dates.
 
-    Rows may run the other way: pictures are drawn north up.
+    Rows may run the other way: pictures are drawn north up. With `near` single dates may differ:
+    the truth of one is often what another satellite saw the day after.
     """
     for title, other in others.items():
         if band not in cube or band not in other:
             continue
         mine, its = cube[band], other[band]
         for a, b in zip(mine.dims[::-1], its.dims[::-1], strict=False):
+            if near and a not in mine.dims[-2:] and mine.sizes[a] == its.sizes[b] == 1:
+                continue
             left, right = (c[d] if d in c.coords else None for c, d in ((mine, a), (its, b)))
             agree = mine.sizes[a] == its.sizes[b]
             if agree and left is not None and right is not None:
