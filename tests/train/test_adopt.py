@@ -13,8 +13,8 @@ from xinpaint.train.recipe import Recipe
 from xinpaint.train.state import adopt, begin
 
 
-def spatial(levels: bool) -> ConvCNP:
-    return ConvCNP((8, 8, 8), (0, 8, 8), levels=levels)
+def spatial(levels: bool, shared: tuple[int, int, int] = (0, 8, 8)) -> ConvCNP:
+    return ConvCNP((8, 8, 8), shared, levels=levels)
 
 
 def of_dates(fine: bool) -> ConvNP:
@@ -49,6 +49,20 @@ def test_a_richer_net_begins_where_the_poorer_one_stood(kind) -> None:
     inner = (..., slice(24, 72), slice(24, 72))  # at the rim there is little to go by
     torch.testing.assert_close(wider[inner], std[inner], rtol=1e-4, atol=1e-5)
     assert (wider >= std - 1e-5).all()
+
+
+def test_a_wider_shared_branch_begins_where_the_narrower_one_stood_and_learns() -> None:
+    torch.manual_seed(0)
+    narrow, wide = spatial(True), spatial(True, (12, 16, 24))
+    adopt(wide, narrow)
+    given = seen(narrow, 96, 96)
+    with torch.inference_mode():
+        told, same = narrow.eval()(*given), wide.eval()(*given)
+    torch.testing.assert_close(same, told, rtol=1e-4, atol=1e-5)
+    wide.train()(*given)[0].sum().backward()
+    for block, before in ((wide.enter0, 0), (wide.enter1, 8), (wide.deep, 8)):
+        assert block.spread is not None and block.spread.weight.grad is not None
+        assert block.spread.weight.grad[:, before:].abs().max() > 0
 
 
 def test_a_poorer_net_says_which_layers_it_lacks() -> None:

@@ -78,7 +78,8 @@ def _adopt_file(net: nn.Module, key: str, name: str) -> None:
 def adopt(net: nn.Module, poorer: nn.Module) -> None:
     """Begin with the weights of a net of the same kind that may be narrower or have fewer layers.
 
-    Channels that it lacks start at 0; layers that it lacks stay as they are.
+    Channels that it lacks start at 0; layers that it lacks stay as they are. Of the branch that
+    bands share, only what it adds starts at 0: channels that gather nothing would never learn.
 
     Raises
     ------
@@ -92,10 +93,15 @@ def adopt(net: nn.Module, poorer: nn.Module) -> None:
             f"the weights to start from have layers {lost[:3]} that this net lacks: start from "
             "others, or give [numbers] as the card of those weights does"
         )
-    for name, begun in held.items():
-        if mine[name].shape != begun.shape:
-            mine[name].zero_()
-        mine[name][tuple(slice(n) for n in begun.shape)] = begun
+    for name, tensor in mine.items():
+        if name not in held:
+            if ".spread." in name:
+                tensor.zero_()
+            continue
+        begun = held[name]
+        if tensor.shape != begun.shape:
+            tensor[: len(begun) if ".gather." in name else None].zero_()
+        tensor[tuple(slice(n) for n in begun.shape)] = begun
 
 
 def learning(net: nn.Module, average: nn.Module, plan: Recipe) -> State:
