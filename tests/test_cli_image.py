@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.rpc import RPC
 from rasterio.transform import from_origin
 
 from xinpaint.cli import main
@@ -153,6 +156,41 @@ def test_an_alpha_band_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture
         seen = values[3] > 0
         np.testing.assert_array_equal(code.read(), np.where(seen, [[[1]]] * 3, 2))
         np.testing.assert_array_equal(new.read()[:, seen], values[:3, seen])
+
+
+@pytest.mark.parametrize("by", ["points", "rpcs"])
+def test_where_an_image_without_a_transform_lies_is_kept(tmp_path: Path, by: str) -> None:
+    scene(tmp_path / "scene.tif", transform=None, crs=None)
+    corners = ((0, 0), (SIDE, 0), (0, SIDE))
+    points = [GroundControlPoint(r, c, 5e5 + 30 * c, 2e6 - 30 * r) for r, c in corners]
+    line = [1.0] + [0.0] * 19
+    told = dict(zip(("line_num_coeff", "line_den_coeff"), (line, line), strict=True))
+    told |= {"samp_num_coeff": line, "samp_den_coeff": line, "err_bias": 0.5, "err_rand": 0.5}
+    for name, (scale, offset) in {
+        "height": (500, 10),
+        "lat": (0.1, 45),
+        "long": (0.1, 7),
+        "line": (40, 40),
+        "samp": (40, 40),
+    }.items():
+        told |= {f"{name}_scale": float(scale), f"{name}_off": float(offset)}
+    with rasterio.open(tmp_path / "scene.tif", "r+") as file:
+        if by == "points":
+            file.gcps = (points, CRS.from_epsg(32636))
+        else:
+            file.rpcs = RPC(**told)
+    assert fill(tmp_path) == 0
+    for name in ("out", "out_provenance"):
+        with (
+            rasterio.open(tmp_path / "scene.tif") as old,
+            rasterio.open(tmp_path / f"{name}.tif") as new,
+        ):
+            assert [p.asdict() | {"id": ""} for p in new.gcps[0]] == [
+                p.asdict() | {"id": ""} for p in old.gcps[0]
+            ]
+            assert len(new.gcps[0]) == (3 if by == "points" else 0)
+            assert (new.gcps[1], new.rpcs) == (old.gcps[1], old.rpcs)
+            assert (new.rpcs is not None) == (by == "rpcs")
 
 
 def test_zeros_that_nothing_calls_missing(

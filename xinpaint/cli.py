@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xinpaint import __version__, cli_doctor, cli_image, cli_train
+from xinpaint.cli_train import place
 from xinpaint.errors import DataError, XinpaintError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_fill(commands)
 
     score = commands.add_parser("score", help="hide pixels of a cube and score methods on them")
-    score.add_argument("src", type=_place, help="Zarr store (path or URL) or GeoTIFF")
+    score.add_argument("src", type=place, help="Zarr store (path or URL) or GeoTIFF")
     score.add_argument("--methods", nargs="+", default=["convnp", "navier_stokes", "telea"])
     score.add_argument("--seed", type=int, default=0)
     score.set_defaults(run=_score)
@@ -87,10 +88,10 @@ def _add_fill(commands: Any) -> None:
     fill = commands.add_parser(
         "fill", help="fill a Zarr cube into a new Zarr store, a GeoTIFF into GeoTIFFs or Zarr"
     )
-    fill.add_argument("src", type=_place, help="Zarr store (path or URL) or GeoTIFF")
+    fill.add_argument("src", type=place, help="Zarr store (path or URL) or GeoTIFF")
     fill.add_argument(
         "dst",
-        type=_place,
+        type=place,
         help="Zarr store: path, URL or icechunk://PATH; resumes. From a GeoTIFF also OUT.tif, with "
         "OUT_std.tif and OUT_provenance.tif beside it",
     )
@@ -120,8 +121,8 @@ def _add_fill(commands: Any) -> None:
 def _add_filled(commands: Any, fill: argparse.ArgumentParser) -> None:
     """Add the commands on what `fill` wrote."""
     append = commands.add_parser("append", help="fill the dates that a Zarr cube has gained")
-    append.add_argument("src", type=_place, help="Zarr store that has more dates now")
-    append.add_argument("dst", type=_place, help="what `xinpaint fill` wrote")
+    append.add_argument("src", type=place, help="Zarr store that has more dates now")
+    append.add_argument("dst", type=place, help="what `xinpaint fill` wrote")
     append.set_defaults(run=_append)
     for command in (fill, append):
         command.add_argument("--workers", type=int, help="processes (threads of one process)")
@@ -129,11 +130,11 @@ def _add_filled(commands: Any, fill: argparse.ArgumentParser) -> None:
         command.add_argument("--retry-failed", action="store_true", help="try failed blocks again")
 
     status = commands.add_parser("status", help="count a filled store's blocks; name failed ones")
-    status.add_argument("dst", type=_place)
+    status.add_argument("dst", type=place)
     status.set_defaults(run=_status)
 
     verify = commands.add_parser("verify", help="check that a filled store's blocks are there")
-    verify.add_argument("dst", type=_place)
+    verify.add_argument("dst", type=place)
     verify.add_argument("--deep", action="store_true", help="read every chunk against its checksum")
     verify.add_argument("--repair", action="store_true", help="fill damaged blocks again")
     verify.set_defaults(run=_verify)
@@ -175,11 +176,6 @@ def _option(words: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
-
-
-def _place(text: str) -> Path | str:
-    """A path, or a URL as it is."""
-    return text if "://" in text else Path(text)
 
 
 def _sides(given: list[int] | None) -> tuple[int, ...] | int | None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from xinpaint.errors import DataError
+
+
+def place(text: str) -> Path | str:
+    """A path, or a URL as it is."""
+    return text if "://" in text else Path(text)
 
 
 def add(commands: Any) -> None:
@@ -14,7 +19,12 @@ def add(commands: Any) -> None:
     _add_evaluate(commands)
     _add_adapt(commands)
     masks = commands.add_parser("masks", help="cut SLC gaps out of real scenes into a bank")
-    masks.add_argument("src", type=Path, nargs="+", help="Zarr stores or GeoTIFFs after 2003-05-31")
+    masks.add_argument(
+        "src",
+        type=place,
+        nargs="+",
+        help="Zarr stores (paths or URLs) or GeoTIFFs after 2003-05-31",
+    )
     masks.add_argument("--out", type=Path, required=True, help=".npz file that recipes read")
     masks.add_argument("--side", type=int, default=256, help="of a window (%(default)s)")
     masks.add_argument("--stride", type=int, default=64, help="between windows (%(default)s)")
@@ -25,7 +35,7 @@ def _add_evaluate(commands: Any) -> None:
     command = commands.add_parser("evaluate", help="score weights on held-out pixels")
     command.add_argument("weights", help="shipped name or .safetensors file")
     on = command.add_mutually_exclusive_group(required=True)
-    on.add_argument("src", type=Path, nargs="?", help="Zarr store or GeoTIFF of your own")
+    on.add_argument("src", type=place, nargs="?", help="Zarr store (path or URL) or GeoTIFF")
     on.add_argument("--recipe", type=Path, help="score what this recipe holds out instead")
     command.add_argument("--data", type=Path, help="data folder of the recipe ($XINPAINT_DATA)")
     command.add_argument("--masks", nargs="+", default=["scan_lines", "clouds"])
@@ -37,7 +47,7 @@ def _add_evaluate(commands: Any) -> None:
 
 def _add_adapt(commands: Any) -> None:
     command = commands.add_parser("adapt", help="fine-tune weights on your own gappy cube")
-    command.add_argument("src", type=Path, help="Zarr store or GeoTIFF")
+    command.add_argument("src", type=place, help="Zarr store (path or URL) or GeoTIFF")
     command.add_argument("--weights", default="convcnp", help="name or file (%(default)s)")
     command.add_argument("--out", type=Path, required=True, help="folder of the adapted weights")
     command.add_argument("--minutes", type=float, default=10.0, help="at most (%(default)s)")
@@ -93,5 +103,5 @@ def _masks(args: argparse.Namespace) -> None:
 
     found = [from_scene(open_path(src), side=args.side, stride=args.stride) for src in args.src]
     bank = np.concatenate(found)
-    save_bank(args.out, bank, name=", ".join(src.name for src in args.src))
+    save_bank(args.out, bank, name=", ".join(PurePath(src).name for src in args.src))
     print(f"wrote {len(bank)} windows, {bank.mean():.1%} gap, to {args.out}")

@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from xinpaint.core import masks
 from xinpaint.core.stripes import slc_gaps
+from xinpaint.errors import MethodError
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -27,6 +28,25 @@ def test_stripes_have_the_period_of_two_scans():
 @pytest.mark.parametrize("fraction", [0.05, 0.3])
 def test_clouds_cover_what_was_asked(fraction):
     assert abs(masks.clouds((128, 128), seed=1, fraction=fraction).mean() - fraction) < 0.01
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.5, np.nan])
+def test_a_share_of_clouds_that_is_none_is_refused(fraction):
+    with pytest.raises(MethodError, match=r"fraction = .*from 0 to 1"):
+        masks.clouds((16, 16), seed=1, fraction=fraction)
+
+
+@pytest.mark.parametrize(
+    "bank", [np.ones((8, 8), bool), np.ones((0, 8, 8), bool), np.ones((2, 8, 8))]
+)
+def test_what_is_no_bank_is_refused(bank):
+    with pytest.raises(MethodError, match=r"found .*; wanted bool \[n y x\]"):
+        masks.transplant(bank, (8, 8), seed=1)
+
+
+def test_what_is_no_mask_is_refused():
+    with pytest.raises(MethodError, match=r"found bool \[2, 8, 8\]; wanted bool \[y x\]"):
+        slc_gaps(np.ones((2, 8, 8), bool))
 
 
 def test_same_seed_same_mask():

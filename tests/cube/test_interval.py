@@ -58,5 +58,7 @@ def test_bad_input(filled: xr.Dataset) -> None:
         filled.inpaint.interval(90)
     with pytest.raises(SchemaError, match="found no <band>_std among"):
         filled.drop_vars(["red_std", "nir_std"]).inpaint.interval()
+    with pytest.raises(SchemaError, match=r"found draws .*quantile\(\[0.05, 0.95\], 'sample'\)"):
+        filled[["red", "nir"]].expand_dims(sample=3).inpaint.interval()
     with pytest.raises(SchemaError, match="found no <band>_std"):
         filled.red.inpaint.interval()

@@ -186,6 +186,13 @@ def test_the_table_is_written_as_json(folder, parent, tmp_path) -> None:
     assert [row["task"] for row in rows] == ["held real", "held edge", "mean"]
 
 
+@pytest.mark.parametrize("words", [["evaluate", "convcnp"], ["adapt"], ["masks"]])
+def test_a_url_is_taken_as_it_is(words, tmp_path, capsys) -> None:
+    out = ["--out", str(tmp_path / ("t.csv" if words[0] == "evaluate" else "t.npz"))]
+    assert main([*words, "memory://nowhere/c.zarr", *out]) == 2
+    assert "memory://nowhere/c.zarr" in capsys.readouterr().err
+
+
 def test_gaps_of_scenes_become_a_bank(tmp_path, capsys) -> None:
     from xinpaint.io.banks import load_bank
 

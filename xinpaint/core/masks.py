@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from xinpaint.errors import MethodError
+
 Mask = NDArray[np.bool_]
 
 #: Rows between two gaps of an SLC-off scene: two scans of 16 detector lines, and a little.
@@ -88,11 +90,18 @@ def clouds(shape: tuple[int, int], *, seed: int, fraction: float = 0.15) -> Mask
     bool ``[y x]``
         True = missing.
 
+    Raises
+    ------
+    MethodError
+        Where `fraction` is not between 0 and 1.
+
     Examples
     --------
     >>> float(clouds((100, 100), seed=0, fraction=0.2).mean())
     0.2
     """
+    if not 0 <= fraction <= 1:
+        raise MethodError(f"fraction = {fraction}: give a share from 0 to 1, such as 0.15")
     rng = np.random.default_rng(seed)
     size = rng.uniform(4, 9)
     field = np.zeros(shape)
@@ -122,12 +131,18 @@ def transplant(bank: NDArray[np.bool_], shape: tuple[int, int], *, seed: int) ->
     bool ``[y x]``
         True = missing.
 
+    Raises
+    ------
+    MethodError
+        Where `bank` is not bool ``[n y x]`` with a window or more.
+
     Examples
     --------
     >>> bank = scan_lines((64, 64), seed=0)[None]
     >>> transplant(bank, (32, 48), seed=1).shape
     (32, 48)
     """
+    check(bank, "n y x")
     rng = np.random.default_rng(seed)
     window = bank[rng.integers(len(bank))]
     pad = [(0, max(0, n - m)) for n, m in zip(shape, window.shape, strict=True)]
@@ -176,6 +191,14 @@ def widened(gap: Mask, width: float) -> Mask:
             break
         made = grown
     return made
+
+
+def check(mask: NDArray[np.bool_], axes: str) -> None:
+    """Refuse, as MethodError, what is no mask with these axes, such as ``"n y x"``, or no bank."""
+    if mask.ndim != len(axes.split()) or mask.dtype != np.bool_ or not len(mask):
+        raise MethodError(
+            f"found {mask.dtype} {list(mask.shape)}; wanted bool [{axes}], true = missing"
+        )
 
 
 def surrounded(context: NDArray[np.bool_], reach: int | None = None) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xinpaint.core.masks import EDGE_GAP, Mask
+from xinpaint.core.masks import EDGE_GAP, Mask, check
 
 #: What is shorter along the scan is no SLC gap, in metres.
 _LEAST_LENGTH = 900.0
@@ -34,6 +34,11 @@ def slc_gaps(missing: NDArray[np.bool_], *, resolution: float = 30.0, column: in
     bool ``[y x]``
         True in SLC gaps; only where `missing` is.
 
+    Raises
+    ------
+    MethodError
+        Where `missing` is not bool ``[y x]``.
+
     Examples
     --------
     >>> from xinpaint.core.masks import scan_lines
@@ -41,6 +46,7 @@ def slc_gaps(missing: NDArray[np.bool_], *, resolution: float = 30.0, column: in
     >>> bool((slc_gaps(missing) <= missing).all())
     True
     """
+    check(missing, "y x")
     height = int(np.ceil(1.3 * EDGE_GAP * 30.0 / resolution)) + 1
     length = max(8, round(_LEAST_LENGTH / resolution))
     low = missing & _low(missing, height)

@@ -38,6 +38,11 @@ def interval(filled: xr.Dataset | xr.DataArray, level: float = 0.9) -> xr.Datase
     half = half_width(level)
     known = [] if isinstance(filled, xr.DataArray) else list(filled.data_vars)
     bands = [name for name in known if f"{name}_std" in known]
+    if not bands and "sample" in filled.dims:
+        raise SchemaError(
+            "found draws (dim sample); their intervals are their quantiles, such as "
+            "filled.quantile([0.05, 0.95], 'sample'); wanted a fill without samples="
+        )
     if not bands:
         raise SchemaError(
             f"found no <band>_std among {sorted(map(str, known))}; wanted a cube filled by a "

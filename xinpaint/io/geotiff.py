@@ -57,7 +57,8 @@ def write(filled: xr.Dataset, bands: Sequence[Hashable], like: Path, path: Path)
     bands : sequence
         The variable of each band of `like` but alpha, in its order.
     like : path
-        The GeoTIFF that was filled. CRS, transform, dtype, tiling, compression, descriptions,
+        The GeoTIFF that was filled. CRS, transform (or control
+        points, or RPCs), dtype, tiling, compression, descriptions,
         scales and tags are its own; a compression that may change pixels becomes deflate. Where it
         is masked or has an alpha band, the bands get a mask of what is still missing.
     path : path
@@ -130,6 +131,13 @@ def _profile(source: Any, first: xr.DataArray, count: int) -> dict[str, Any]:
     nodata = first.attrs.get("_FillValue")
     if str(first.name).endswith("_std"):
         nodata = np.nan
+    if source.transform.is_identity:  # it lies by control points or RPCs, or nowhere
+        del profile["transform"]
+    points, crs = source.gcps
+    if points:
+        profile |= {"gcps": points, "crs": crs}
+    if source.rpcs:
+        profile["rpcs"] = source.rpcs
     return profile | {"nodata": nodata}
 
 
