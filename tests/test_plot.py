@@ -1,3 +1,5 @@
+from datetime import date
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -6,6 +8,7 @@ from xinpaint import plot
 from xinpaint.core.intervals import DEGREES, SCALE
 from xinpaint.errors import SchemaError
 from xinpaint.io.tutorial import open_cube
+from xinpaint.plot import RGB
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +139,130 @@ def test_the_truth_of_one_date_may_be_the_next_day(gappy, filled):
     assert "truth" in [ax.get_title() for ax in figure.axes if ax.get_title()][2]
     with pytest.raises(SchemaError, match="'time'"):
         plot.before_after(gappy, filled, truth=gappy.assign_coords(time=gappy.time[::-1].values))
+
+
+def told(ds, way):
+    """The cube with one of the ways in which it may say what is missing."""
+    gap = ds.red == 0
+    out = ds.drop_attrs().drop_encoding()
+    for band in out.data_vars:
+        out[band] = out[band].where(~gap, 7).astype("int16")
+        if way in ("missing_value", "fill_value"):
+            out[band].attrs[way] = 7
+        elif way == "text":
+            out[band].attrs["nodata"] = "7"
+        elif way == "encoding":
+            out[band].encoding["_FillValue"] = 7
+        elif way == "both":
+            out[band].attrs |= {"nodata": -1, "_FillValue": 7}
+    if way == "observed":
+        return out.assign(observed=~gap)
+    if way == "fmask":
+        return out.assign(fmask=xr.where(gap, 4, 0).astype("uint8"))
+    return out
+
+
+WAYS = ["missing_value", "fill_value", "text", "encoding", "both", "observed", "fmask"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_missing_is_what_gaps_says(gappy, filled, way):
+    cube = told(gappy[["red", "green", "blue"]], way)
+    share = float(cube.inpaint.gaps().red[1].mean())
+    assert share > 0.05
+    pink = (plot.rgb(cube, time=1) == plot.MISSING).all(axis=-1)
+    np.testing.assert_array_equal(pink, gappy.red[1] == 0)
+    figure = cube.inpaint.plot.before_after(filled, cube, time=1)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[:3] == [f"before, {share:.1%} missing", "filled", f"truth, {share:.1%} missing"]
+    np.testing.assert_array_equal(pictures(figure)[0], plot.rgb(cube, time=1))
+
+
+def test_a_filled_cube_is_not_judged_by_the_clouds_it_had(gappy):
+    cube = told(gappy[["red", "green", "blue"]], "fmask")
+    made = cube.inpaint.telea()
+    left = float((~made.red_provenance[1].isin([1, 2])).mean())
+    bare = made.drop_vars([f"{band}_provenance" for band in RGB])
+    figure = cube.inpaint.plot.before_after({"filled": made, "bare": bare}, time=1)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[1:] == [f"filled, {left:.1%} missing", "bare"]
+
+
+def test_before_is_what_the_method_was_told(gappy, filled):
+    seen = xr.ones_like(gappy.red, bool)
+    seen[1, :10] = False
+    figure = gappy.inpaint.plot.before_after(filled, time=1, observed=seen)
+    assert (pictures(figure)[0][:10] == plot.MISSING).all()
+
+
+def test_missing_is_what_any_band_lacks(gappy, filled):
+    cube = gappy[["red", "green", "blue"]].copy(deep=True)
+    cube.blue[1, :24] = 0
+    figure = plot.before_after(cube, filled, time=1)
+    pink = (pictures(figure)[0] == plot.MISSING).all(axis=-1)
+    assert figure.axes[0].get_title() == f"before, {pink.mean():.1%} missing"
+    assert pink.mean() > (cube.red[1] == 0).mean()
+
+
+@pytest.mark.parametrize("bands", [("red", "nir"), ("red", "nir", "green", "blue"), ()])
+def test_a_picture_has_three_bands_or_one(gappy, filled, bands):
+    for draw in (
+        lambda: plot.rgb(gappy, bands=bands),
+        lambda: gappy.inpaint.plot.before_after(filled, bands=bands),
+    ):
+        with pytest.raises(SchemaError, match=rf"{len(bands)} names; wanted three.*or one"):
+            draw()
+
+
+@pytest.mark.parametrize(
+    ("dates", "labels", "title"),
+    [
+        ([3, 19], ["3", "19"], "red at time 19;"),
+        ([3.5, 19.25], ["3.5", "19.25"], "red at time 19.25;"),
+        ([date(2004, 2, 28), date(2004, 3, 1)], ["2004-02-28", "2004-03-01"], "red on 2004-03-01;"),
+    ],
+)
+def test_dates_of_any_kind_have_names(gappy, dates, labels, title):
+    cube = gappy[["red"]].assign_coords(time=np.array(dates))
+    (ax,) = plot.gaps(cube).axes
+    assert [text.get_text() for text in ax.get_xticklabels()] == labels
+    assert [bar.get_height() for bar in ax.patches] == pytest.approx(
+        100 * (cube.red == 0).mean(("y", "x")).values
+    )
+    figure = plot.before_after(cube, cube, bands=["red"], time=1)
+    assert figure.get_suptitle().startswith(title)
+
+
+def test_one_date_that_was_selected_keeps_its_name(gappy):
+    one = gappy.isel(time=1)
+    day = str(gappy.time.values[1])[:10]
+    assert f"on {day};" in plot.before_after(one, one).get_suptitle()
+
+
+def test_a_flat_scene_has_room_for_its_words(gappy, filled):
+    flat, made = (ds.isel(y=slice(9)).copy() for ds in (gappy, filled))
+    for band in RGB:
+        made[band] = made[band].assign_attrs(units="reflectance × 10000")
+    figure = plot.before_after(flat, made, time=1)
+    figure.draw_without_rendering()
+    words = [ax.yaxis.label for ax in figure.axes] + [ax.title for ax in figure.axes]
+    for word in words:
+        box = word.get_window_extent()
+        assert box.y0 >= 0
+        assert box.y1 <= figure.bbox.height
+    heights = [ax.title.get_window_extent().y0 for ax in figure.axes if ax.get_title()]
+    assert np.ptp(heights) < 1
+
+
+def test_uncertainty_names_its_date_and_bands(filled):
+    day = str(filled.time.values[1])[:10]
+    assert plot.uncertainty(filled, time=1).get_suptitle() == f"red, green, blue on {day}"
+    assert plot.uncertainty(filled, bands=["red"]).get_suptitle().startswith("red on ")
+
+
+def test_a_date_of_which_nothing_was_seen_is_shown_as_it_was_filled(gappy, filled):
+    seen = xr.ones_like(gappy.red, bool)
+    seen[1] = False
+    figure = plot.before_after(gappy, filled, time=1, observed=seen)
+    assert (pictures(figure)[0] == plot.MISSING).all()
+    np.testing.assert_array_equal(pictures(figure)[1], plot.rgb(filled, time=1))

@@ -143,3 +143,29 @@ def test_only_what_lies_on_one_grid_is_judged(pair):
             told = {"band": "red"} if draw is plot_judge.errors else {"bands": ["red"]}
             with pytest.raises(SchemaError, match=f"'{dim}' of the truth .*give both on one grid"):
                 draw(made, true, **told)
+
+
+@pytest.mark.parametrize("way", ["missing_value", "encoding", "fmask", "observed"])
+def test_what_the_truth_does_not_know_is_no_truth(pair, way):
+    filled, truth = pair
+    unknown = (truth.y < TOP - 30 * STEP) & xr.ones_like(truth.red, bool)
+    real = truth.assign(red=truth.red.where(~unknown, -9999).astype("int16"))
+    if way == "missing_value":
+        real.red.attrs[way] = -9999
+    elif way == "encoding":
+        real.red.encoding["_FillValue"] = -9999
+    elif way == "fmask":
+        real["fmask"] = unknown.astype("uint8") * 255
+    else:
+        real["observed"] = ~unknown
+    figure = plot_judge.errors(filled, real)
+    assert figure.get_suptitle().endswith(f"judged: {27 * 40:,} pixels")
+    assert np.ma.getmaskarray(maps(figure)["truth"].images[0].get_array())[30:].all()
+    ax = plot_judge.reliability(filled, real, bands=["red"]).axes[0]
+    assert f"{27 * 40:,} pixels" in ax.get_title()
+
+
+def test_bars_of_a_tall_scene_leave_room_for_its_words(pair):
+    figure = plot_judge.errors(*(ds.isel(x=slice(15, 30)) for ds in pair))
+    figure.draw_without_rendering()
+    assert all(ax.yaxis.label.get_window_extent().x0 >= 0 for ax in figure.axes)

@@ -1,5 +1,9 @@
+from datetime import date
+from itertools import pairwise
+
 import numpy as np
 import pytest
+import xarray as xr
 
 from tests.cube.ponds import YEAR, cube, states
 from xinpaint import plot_water
@@ -78,3 +82,35 @@ def test_dims_in_any_order_and_nan_as_no_data(seasons):
         for ax, wanted in zip(plot_water.seasonality(other).axes, figure.axes, strict=True):
             found, drawn = (np.asarray(a.images[0].get_array()) for a in (ax, wanted))
             np.testing.assert_array_equal(found, drawn)
+
+
+def areas(days):
+    water = np.arange(len(days), dtype=float)[None]
+    return xr.Dataset(
+        {"area": (("class", "time"), water)}, {"class": ["water"], "time": np.array(days)}
+    )
+
+
+@pytest.mark.parametrize("span", [30, 60, 400, 4000])
+def test_dates_below_areas_do_not_overlap(span):
+    days = np.datetime64("2004-03-19", "ns") + np.linspace(0, span, 8).astype("timedelta64[D]")
+    figure = plot_water.area(areas(days))
+    figure.draw_without_rendering()
+    labels = [text for text in figure.axes[0].get_xticklabels() if text.get_text()]
+    boxes = [text.get_window_extent() for text in labels]
+    assert len(boxes) >= 3
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
+
+
+def test_one_time_is_named_and_not_a_span_of_years():
+    ax = plot_water.area(areas([np.datetime64("2004-03-01", "ns")])).axes[0]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["2004-03-01"]
+    assert np.ptp(ax.get_xlim()) < 5
+
+
+def test_areas_at_times_of_other_kinds():
+    assert plot_water.area(areas([3, 19])).axes[0].lines[0].get_xdata().tolist() == [3, 19]
+    ax = plot_water.area(areas([date(2004, 2, 28), date(2004, 3, 1)])).axes[0]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["2004-02-28", "2004-03-01"]
+    ax = plot_water.area(areas([3]).isel(time=0, drop=True)).axes[0]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["all"]

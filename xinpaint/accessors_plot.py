@@ -107,6 +107,7 @@ class Plot(WaterPlot):
         *,
         bands: Bands = None,
         time: int = 0,
+        observed: Mask = None,
     ) -> Picture:
         """Draw this cube before and after filling, beside the truth and the uncertainty.
 
@@ -118,6 +119,8 @@ class Plot(WaterPlot):
             The same cube with nothing missing.
         bands, time
             See the class.
+        observed : bool DataArray or Dataset, optional
+            What was said to the method to be observed of this cube.
 
         Raises
         ------
@@ -132,9 +135,12 @@ class Plot(WaterPlot):
         from xinpaint.plot import before_after
 
         cube = bandwise(self._obj)
-        return before_after(cube, filled, truth, bands=shown(cube, bands), time=time)
+        names = shown(cube, bands)
+        return before_after(cube, filled, truth, bands=names, time=time, observed=observed)
 
-    def swipe(self, filled: xr.Dataset, *, bands: Bands = None, time: int = 0) -> Any:
+    def swipe(
+        self, filled: xr.Dataset, *, bands: Bands = None, time: int = 0, observed: Mask = None
+    ) -> Any:
         """Show this cube before and after under a handle to drag (extra ``swipe``: hvplot).
 
         Parameters
@@ -143,6 +149,8 @@ class Plot(WaterPlot):
             What this cube became.
         bands, time
             See the class.
+        observed : bool DataArray or Dataset, optional
+            What was said to the method to be observed of this cube.
 
         Returns
         -------
@@ -163,7 +171,7 @@ class Plot(WaterPlot):
         from xinpaint.plot_swipe import swipe
 
         cube = bandwise(self._obj)
-        return swipe(cube, filled, bands=shown(cube, bands), time=time)
+        return swipe(cube, filled, bands=shown(cube, bands), time=time, observed=observed)
 
     def uncertainty(self, *, bands: Bands = None, time: int = 0) -> Picture:
         """Map the standard deviation of the filled pixels of this filled cube.

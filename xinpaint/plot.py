@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,17 @@ from numpy.typing import NDArray
 
 from xinpaint.core import metrics
 from xinpaint.core.task import OBSERVED
-from xinpaint.cube.bandwise import bandwise, upright
-from xinpaint.cube.drawing import check_grids, plane_of
+from xinpaint.cube.bandwise import bandwise, check_count
+from xinpaint.cube.drawing import (
+    aspect_of,
+    at,
+    check_grids,
+    date_labels,
+    date_of,
+    extent_of,
+    loaded,
+)
+from xinpaint.cube.schema import find_axes
 from xinpaint.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -36,8 +46,8 @@ def rgb(
     ----------
     ds : Dataset
         Bands over ((time,) y, x).
-    bands : three names
-        For red, green and blue; one name gives a grey picture.
+    bands : three names, or one
+        For red, green and blue; one gives a grey picture.
     time : int
         Index of the date.
     limits : sequence of (lo, hi), optional
@@ -51,16 +61,11 @@ def rgb(
     Raises
     ------
     SchemaError
-        If a band is not there or has other dims.
+        If a band is not there or has other dims, or there are neither three nor one.
     """
-    ds = upright(ds)
-    planes = [plane_of(ds, band, time) for band in bands]
-    limits = _limits(planes) if limits is None else limits
-    layers = [(p - lo) / (hi - lo) for p, (lo, hi) in zip(planes, limits, strict=True)]
-    picture = np.stack(layers if len(layers) == 3 else layers[:1] * 3, axis=-1)
-    picture = np.clip(picture, 0, 1)
-    picture[np.isnan(picture).any(axis=-1)] = MISSING
-    return picture
+    check_count(bands)
+    (view,) = loaded(at(bandwise(ds), bands, time))
+    return _picture(view, bands, _limits([view], bands) if limits is None else limits)[0]
 
 
 def before_after(
@@ -70,6 +75,7 @@ def before_after(
     *,
     bands: Sequence[str] = RGB,
     time: int = 0,
+    observed: Mask = None,
 ) -> Picture:
     """Draw a cube before and after filling, its truth, and the uncertainty, in one stretch.
 
@@ -82,43 +88,51 @@ def before_after(
         See `rgb`.
     time : int
         Index of the date.
+    observed : bool DataArray or Dataset, optional
+        What was observed of `gappy`, as it was said to the method.
 
     Raises
     ------
     SchemaError
         If a band or date is not there, or the grids or dates differ.
     """
-    gappy = upright(gappy)
+    check_count(bands)
+    gappy = bandwise(gappy)
     several = {"filled": filled} if isinstance(filled, xr.Dataset | xr.DataArray) else filled
     results = {title: bandwise(ds) for title, ds in several.items()}
     known = {} if truth is None else {"truth": bandwise(truth)}
     check_grids(gappy, results, bands[0])
     check_grids(gappy, known, bands[0], near=True)
-    limits = _limits([plane_of(gappy, band, time) for band in bands])
-    pictures = {"before": gappy} | results | known
-    sure = next((ds for ds in results.values() if f"{bands[0]}_std" in ds), None)
-    count = len(pictures) + (sure is not None)
+    sure = next((title for title, ds in results.items() if f"{bands[0]}_std" in ds), None)
+    lazy = {"before": at(gappy, bands, time, observed=observed)}
+    for title, ds in results.items():
+        also = _spread(bands) if title == sure else []
+        lazy[title] = at(ds, bands, time, also=also, filled=True)
+    lazy |= {title: at(ds, bands, time) for title, ds in known.items()}
+    views = dict(zip(lazy, loaded(*lazy.values()), strict=True))
+    count = len(views) + (sure is not None)
     columns = count if count <= 4 else -(-count // 2)
-    figure, axes = _panels(count, columns, gappy[bands[0]])
-    for ax, (title, ds) in zip(axes, pictures.items(), strict=False):
-        _show(ax, rgb(ds, bands=bands, time=time, limits=limits), gappy[bands[0]])
-        missing = np.isnan(plane_of(ds, bands[0], time)).mean()
-        ax.set_title(f"{title}, {missing:.1%} missing" if missing > 0.0005 else title, fontsize=10)
+    limits, like = _limits([*views.values()], bands), views["before"][bands[0]]
+    figure, axes = _panels(count, columns, like)
+    for ax, (title, view) in zip(axes, views.items(), strict=False):
+        picture, missing = _picture(view, bands, limits)
+        _show(ax, picture, like)
+        _title(ax, f"{title}, {missing:.1%} missing" if missing > 0.0005 else title)
     if sure is not None:
-        _uncertainty(figure, axes[len(pictures)], sure, bands, time)
-    when = _date(gappy[bands[0]], time)
-    figure.suptitle(f"{', '.join(bands)}{when}; missing pixels in pink")
+        _uncertainty(figure, axes[len(views)], views[sure], bands)
+    figure.suptitle(f"{', '.join(bands)}{date_of(gappy[bands[0]], time)}; missing pixels in pink")
     return figure
 
 
 def uncertainty(filled: xr.Dataset, *, bands: Sequence[str] = RGB, time: int = 0) -> Picture:
     """Map the standard deviation of the filled pixels, mean over `bands`, in the bands' unit."""
-    filled = upright(filled)
-    plane_of(filled, f"{bands[0]}_std", time)  # says what is not there
-    figure, axes = _panels(1, 1, filled[bands[0]])
-    _uncertainty(figure, axes[0], filled, bands, time)
-    _ticks(axes, filled[bands[0]])
+    filled = bandwise(filled)
+    (view,) = loaded(at(filled, bands, time, also=_spread(bands), filled=True))
+    figure, axes = _panels(1, 1, view[bands[0]])
+    _uncertainty(figure, axes[0], view, bands)
+    _ticks(axes, view[bands[0]])
     figure.set_figwidth(1.35 * figure.get_figwidth())  # room for the colour bar and coordinates
+    figure.suptitle(f"{', '.join(bands)}{date_of(filled[bands[0]], time)}")
     return figure
 
 
@@ -127,17 +141,16 @@ def gaps(ds: xr.Dataset, *, observed: Mask = None) -> Picture:
     from xinpaint.cube.inpaint import gaps as find
     from xinpaint.plot_figure import Picture
 
-    missing = find(ds, observed=observed).to_dataarray("band")
-    keep = [d for d in missing.dims if np.issubdtype(missing[d].dtype, np.datetime64)]
-    share = 100 * missing.mean([d for d in missing.dims if d not in keep]).compute()
-    labels = [str(t)[:10] for t in share[keep[0]].values] if keep else ["all"]
+    ds = bandwise(ds)
+    missing, time = find(ds, observed=observed).to_dataarray("band"), find_axes(ds).get("time")
+    share = 100 * missing.mean([d for d in missing.dims if d != time]).compute()
+    labels = date_labels(share[time]) if time in share.dims else ["all"]
     figure = Picture(figsize=(max(4.0, 0.5 * len(labels) + 2), 3.2), layout="constrained")
     ax = figure.subplots()
     bars = ax.bar(range(len(labels)), np.atleast_1d(share.values), color=MISSING)
     if len(labels) <= 24:
         ax.bar_label(bars, fmt="%.0f", padding=2)
-    step = max(1, len(labels) // 24)
-    ax.set_xticks(range(0, len(labels), step), labels[::step], rotation=45, ha="right")
+    _name_ticks(ax, labels)
     ax.set_ylabel("missing pixels, %")
     ax.spines[["top", "right"]].set_visible(False)
     return figure
@@ -182,38 +195,52 @@ def calibration(truth: Any, mean: Any, std: Any) -> Picture:
     return figure
 
 
-def _limits(planes: Sequence[NDArray[np.float64]]) -> Limits:
-    finite = [np.isfinite(p) for p in planes]
-    return [
-        metrics.stretch(p, ok) if ok.any() else (0.0, 1.0)
-        for p, ok in zip(planes, finite, strict=True)
+def _limits(views: Sequence[xr.Dataset], bands: Sequence[str]) -> Limits:
+    """What becomes 0 and 1 of each band: the stretch of the first view that knows enough of it."""
+    found = []
+    for band in bands:
+        planes = [view[band].values for view in views]
+        first = next((p for p in planes if np.isfinite(p).mean() > 0.05), planes[0])
+        known = np.isfinite(first)
+        found.append(metrics.stretch(first, known) if known.any() else (0.0, 1.0))
+    return found
+
+
+def _picture(
+    view: xr.Dataset, bands: Sequence[str], limits: Limits
+) -> tuple[NDArray[np.float64], float]:
+    """Bands of a date from `at` as a picture ``[y x 3]``, and the share that any band lacks."""
+    layers = [
+        (view[band].values - lo) / (hi - lo) for band, (lo, hi) in zip(bands, limits, strict=True)
     ]
+    picture = np.clip(np.stack(layers if len(layers) == 3 else layers * 3, axis=-1), 0, 1)
+    missing = np.isnan(picture).any(axis=-1)
+    picture[missing] = MISSING
+    return picture, float(missing.mean())
 
 
-def _aspect(array: xr.DataArray, *, ground: bool = True) -> float:
-    """Height of a pixel over its width on the ground, or of a unit of y over one of x."""
-    y, x = (array.coords.get(d) for d in array.dims[-2:])
-    if y is None or x is None or min(y.size, x.size) < 2:
-        return 1.0
-    ratio = abs(float(y[1] - y[0]) / float(x[1] - x[0])) if ground else 1.0
-    if str(array.dims[-2]) in ("lat", "latitude"):
-        ratio /= max(0.05, float(np.cos(np.deg2rad(float(y.mean())))))
-    return ratio
+def _spread(bands: Sequence[str]) -> list[str]:
+    """Names of what says how sure each band is."""
+    return [f"{band}_{end}" for band in bands for end in ("std", "provenance")]
 
 
-def _date(array: xr.DataArray, time: int) -> str:
-    if array.ndim != 3 or not np.issubdtype(array[array.dims[0]].dtype, np.datetime64):
-        return ""
-    return f" on {str(array[array.dims[0]].values[time])[:10]}"
+def _title(ax: Axes, text: str) -> None:
+    ax.set_title(text, fontsize=10, y=1.0)  # all at one height, whatever is beside them
+
+
+def _name_ticks(ax: Axes, labels: Sequence[str]) -> None:
+    """Name the places 0, 1, 2, ... along x; a few of them where there are many."""
+    step = max(1, len(labels) // 24)
+    slant: dict[str, Any] = {"rotation": 45, "ha": "right"} if len(labels) > 1 else {}
+    ax.set_xticks(range(0, len(labels), step), labels[::step], **slant)
 
 
 def _panels(count: int, columns: int, array: xr.DataArray) -> tuple[Picture, list[Axes]]:
     from xinpaint.plot_figure import Picture
 
     height, width = array.shape[-2:]
-    rows = -(-count // columns)
-    side = 3.0
-    tall = float(np.clip(side * _aspect(array) * height / width, 1.2, 12))
+    rows, side = -(-count // columns), 3.0
+    tall = float(np.clip(side * aspect_of(array) * height / width, 1.2, 12))
     size = (columns * side + 0.6, rows * (tall + 0.45) + 0.4)
     figure = Picture(figsize=size, dpi=200, layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
@@ -224,21 +251,9 @@ def _panels(count: int, columns: int, array: xr.DataArray) -> tuple[Picture, lis
 
 def _show(ax: Axes, picture: NDArray[Any], array: xr.DataArray, **options: Any) -> Any:
     """Draw a picture, north up, in the coordinates of its cube."""
-    extent = _extent(array)
-    aspect = _aspect(array) if extent is None else _aspect(array, ground=False)
+    extent = extent_of(array)
+    aspect = aspect_of(array) if extent is None else aspect_of(array, ground=False)
     return ax.imshow(picture, aspect=aspect, extent=extent, interpolation="nearest", **options)
-
-
-def _extent(array: xr.DataArray) -> tuple[float, float, float, float] | None:
-    """Outer edges left, right, bottom, top; None where the coordinates do not tell."""
-    y, x = (array.coords.get(d) for d in array.dims[-2:])
-    if y is None or x is None or min(y.size, x.size) < 2:
-        return None
-    if not all(np.issubdtype(c.dtype, np.number) for c in (y, x)):
-        return None
-    half_x, half_y = float(x[1] - x[0]) / 2, abs(float(y[1] - y[0])) / 2
-    left, right = float(x[0]) - half_x, float(x[-1]) + half_x
-    return left, right, float(y.min()) - half_y, float(y.max()) + half_y
 
 
 def _ticks(axes: Sequence[Axes], array: xr.DataArray) -> None:
@@ -256,26 +271,29 @@ def _ticks(axes: Sequence[Axes], array: xr.DataArray) -> None:
         ax.label_outer()
 
 
-def _uncertainty(
-    figure: Picture, ax: Axes, filled: xr.Dataset, bands: Sequence[str], time: int
-) -> None:
+def _uncertainty(figure: Picture, ax: Axes, view: xr.Dataset, bands: Sequence[str]) -> None:
     """Map the standard deviation where filled; observed pixels grey, unknown ones MISSING."""
-    from matplotlib import colormaps
+    from matplotlib import cm, colormaps, colors
 
-    std = np.mean([plane_of(filled, f"{band}_std", time) for band in bands], axis=0)
-    observed = plane_of(filled, f"{bands[0]}_provenance", time) == OBSERVED
+    std = np.mean([view[f"{band}_std"].values for band in bands], axis=0)
+    observed = np.all([view[f"{band}_provenance"].values == OBSERVED for band in bands], axis=0)
     known = np.isfinite(std) & ~observed
     top = float(np.percentile(std[known], 99)) if known.any() else 1.0
     picture = colormaps["viridis"](np.clip(np.nan_to_num(std) / max(top, 1e-12), 0, 1))[..., :3]
     picture[observed] = 0.93
     picture[~known & ~observed] = MISSING
-    _show(ax, picture, filled[bands[0]])
-    ax.set_title("uncertainty (1 std)", fontsize=10, y=1.0)
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
-    scale = ScalarMappable(Normalize(0, top), colormaps["viridis"])
-    bar = figure.colorbar(scale, ax=ax, shrink=0.8, pad=0.02, extend="max")
-    unit = filled[bands[0]].attrs.get("units", "their unit" if len(bands) > 1 else "its unit")
+    _show(ax, picture, view[bands[0]])
+    _title(ax, "uncertainty (1 std)")
+    scale = cm.ScalarMappable(colors.Normalize(0, top), colormaps["viridis"])
+    bar = _bar(figure, ax, scale, "max")
+    unit = view[bands[0]].attrs.get("units", "their unit" if len(bands) > 1 else "its unit")
     of = f"mean of {len(bands)} bands" if len(bands) > 1 else bands[0]
-    bar.set_label(f"{of}, in {unit}", fontsize=8)
+    bar.set_label(
+        fill(f"{of}, in {unit}", width=30), fontsize=8
+    )  # as long as a flat picture is high
+
+
+def _bar(figure: Picture, ax: Axes, mapped: Any, extend: str) -> Any:
+    """A colour bar of one width, however tall the map beside it is."""
+    aspect = max(20, 7 * ax.get_position().height * figure.get_figheight())
+    return figure.colorbar(mapped, ax=ax, shrink=0.8, pad=0.02, extend=extend, aspect=aspect)

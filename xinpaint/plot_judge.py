@@ -12,10 +12,10 @@ from scipy import ndimage
 
 from xinpaint.core import metrics
 from xinpaint.core.task import FILLED, OBSERVED
-from xinpaint.cube.bandwise import bandwise, upright
-from xinpaint.cube.drawing import check_grids, plane_of
+from xinpaint.cube.bandwise import bandwise
+from xinpaint.cube.drawing import at, check_grids, date_of, loaded, source
 from xinpaint.errors import SchemaError
-from xinpaint.plot import MISSING, RGB, _date, _panels, _show, _ticks, calibration
+from xinpaint.plot import MISSING, RGB, _bar, _panels, _show, _spread, _ticks, _title, calibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,8 +54,12 @@ def errors(filled: xr.Dataset, truth: xr.Dataset, *, band: str = "red", time: in
     --------
     >>> figure = errors(filled, truth, band="nir")  # doctest: +SKIP
     """
-    filled, truth = upright(filled), bandwise(truth)
-    true, made, code = _pair(filled, truth, band, time)
+    filled, truth = bandwise(filled), bandwise(truth)
+    check_grids(filled, {"truth": truth}, band)
+    also = [name for name in _spread([band]) if name in filled or name.endswith("_provenance")]
+    view, real = loaded(at(filled, [band], time, also=also), at(truth, [band], time))
+    true, made = real[band].values, view[band].values
+    code, array = view[f"{band}_provenance"].values, view[band]
     judged = (code == FILLED) & np.isfinite(true) & np.isfinite(made)
     if not judged.any():
         raise SchemaError(
@@ -63,9 +67,8 @@ def errors(filled: xr.Dataset, truth: xr.Dataset, *, band: str = "red", time: in
             "no error to draw"
         )
     miss = np.where(judged, made - true, np.nan)
-    std = plane_of(filled, f"{band}_std", time) if f"{band}_std" in filled else None
+    std = view[f"{band}_std"].values if f"{band}_std" in view else None
     top = float(np.percentile(np.abs(miss[judged]), 99)) or 1.0
-    array = filled[band]
     figure, axes = _panels(3 if std is None else 4, 3 if std is None else 2, array)
     figure.set_figwidth(1.3 * figure.get_figwidth())  # room for colour bars and coordinates
     low, high = metrics.stretch(true, np.isfinite(true))
@@ -80,7 +83,9 @@ def errors(filled: xr.Dataset, truth: xr.Dataset, *, band: str = "red", time: in
         _map(figure, axes[3], "standard deviation", known, array, rest=0.93, **shades)
     _ticks(axes, array)
     unit = array.attrs.get("units", "unit of the band")
-    figure.suptitle(f"{band}{_date(array, time)}, {unit}; judged: {int(judged.sum()):,} pixels")
+    figure.suptitle(
+        f"{band}{date_of(filled[band], time)}, {unit}; judged: {int(judged.sum()):,} pixels"
+    )
     return figure
 
 
@@ -167,35 +172,38 @@ def _name(ring: int) -> str:
     return str(low) if low == RINGS[ring] else f"{low}–{RINGS[ring]}"
 
 
-def _pair(
-    filled: xr.Dataset, truth: xr.Dataset, band: str, time: int
-) -> tuple[Plane, Plane, Plane]:
-    """Truth, fill and provenance of one band and date, north up."""
-    check_grids(filled, {"truth": truth}, band)
-    true, made = plane_of(truth, band, time), plane_of(filled, band, time)
-    return true, made, plane_of(filled, f"{band}_provenance", time)
-
-
 def _pooled(
     filled: xr.Dataset, truth: xr.Dataset, bands: Sequence[str]
 ) -> tuple[Plane, Plane, Plane, Plane]:
     """Truth, fill, std and distance to context of every filled pixel with a truth, ``[n]``."""
-    filled, truth = upright(filled), bandwise(truth)
-    parts = []
+    filled, truth = bandwise(filled), bandwise(truth)
     for band in bands:
-        dates = filled[band].shape[0] if band in filled and filled[band].ndim == 3 else 1
-        for time in range(dates):
-            true, made, code = _pair(filled, truth, band, time)
-            std = plane_of(filled, f"{band}_std", time)
-            away = ndimage.distance_transform_edt(code != OBSERVED)
-            ok = (code == FILLED) & np.isfinite(true) & np.isfinite(made) & (std > 0)
-            parts.append(np.stack([true[ok], made[ok], std[ok], np.floor(away[ok])]))
+        check_grids(filled, {"truth": truth}, band)
+    filled, truth = loaded(source(filled, bands, also=_spread(bands)), source(truth, bands))
+    dates = {band: len(filled[band]) if filled[band].ndim == 3 else 1 for band in bands}
+    parts = []
+    for time in range(max(dates.values())):
+        some = [band for band in bands if time < dates[band]]
+        view = at(filled, some, time, also=_spread(some))
+        parts.append(_judged(view, at(truth, some, time), some))
     true, made, std, away = np.concatenate(parts, axis=1)
     if not true.size:
         raise SchemaError(
             f"no filled pixel of {list(bands)} has a truth and a std above 0: nothing to judge"
         )
     return true, made, std, away
+
+
+def _judged(view: xr.Dataset, real: xr.Dataset, bands: Sequence[str]) -> Plane:
+    """Truth, fill, std and distance to context of a date's filled pixels, ``[4 n]``."""
+    parts = []
+    for band in bands:
+        true, made, std = real[band].values, view[band].values, view[f"{band}_std"].values
+        code = view[f"{band}_provenance"].values
+        away = ndimage.distance_transform_edt(code != OBSERVED)
+        ok = (code == FILLED) & np.isfinite(true) & np.isfinite(made) & (std > 0)
+        parts.append(np.stack([true[ok], made[ok], std[ok], np.floor(away[ok])]))
+    return np.concatenate(parts, axis=1)
 
 
 def _map(
@@ -216,5 +224,5 @@ def _map(
     )
     image = _show(ax, plane, array, cmap=colours, **options)
     extend = "max" if options["vmin"] == 0 else "both"
-    figure.colorbar(image, ax=ax, shrink=0.8, pad=0.02, extend=extend).ax.tick_params(labelsize=8)
-    ax.set_title(title, fontsize=10)
+    _bar(figure, ax, image, extend).ax.tick_params(labelsize=8)
+    _title(ax, title)

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from xinpaint.cube.bandwise import upright
-from xinpaint.cube.drawing import north_up
+from xinpaint.cube.drawing import date_labels, north_up
 from xinpaint.errors import SchemaError
-from xinpaint.plot import MISSING, _panels, _show, _ticks
+from xinpaint.plot import MISSING, _name_ticks, _panels, _show, _ticks, _title
 from xinpaint.water.counts import PERMANENT, SEASONAL
 from xinpaint.water.extent import NO_DATA, NOT_WATER
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from xinpaint.plot_figure import Picture
 
 Colour = tuple[float, float, float]
@@ -74,7 +77,7 @@ def seasonality(water: xr.Dataset, *, most: int = 12) -> Picture:
         )
     array = upright(array.to_dataset(name="seasonality"))["seasonality"]
     array = array if array.ndim == 3 else array.expand_dims("time")
-    array = array[:most].fillna(NO_DATA).astype(np.uint8)
+    array = array[:most].fillna(NO_DATA).astype(np.uint8).compute()
     classes = _classes(array)
     table = np.zeros((256, 3))
     for code, (_, colour) in classes.items():
@@ -84,7 +87,7 @@ def seasonality(water: xr.Dataset, *, most: int = 12) -> Picture:
     for ax, plane in zip(axes, array, strict=False):
         codes = plane.values if north_up(plane) else plane.values[::-1]
         _show(ax, table[codes], plane)
-        ax.set_title(_months(plane, length), fontsize=10)
+        _title(ax, _months(plane, length))
     _ticks(axes[: len(array)], array)
     handles = [Patch(facecolor=c, edgecolor="0.6", label=name) for name, c in classes.values()]
     columns = 4 if len(array) > 1 else 2
@@ -128,18 +131,37 @@ def area(water: xr.Dataset, *, rest: bool = False) -> Picture:
 
     figure = Picture(figsize=(7, 3.6), layout="constrained")
     ax = figure.subplots()
+    when = _along(ax, table)
     for name in map(str, table["class"].values):
         values = np.atleast_1d(table.sel({"class": name}).values)
         if (name == "not_water" and not rest) or (name == "no_data" and not values.any()):
             continue
-        when = table[table.dims[1]].values if table.ndim == 2 else np.array(["all"])
         style = LINES.get(name, {"color": "0.6", "marker": "."})
-        ax.plot(when, values, label=name.replace("_", " "), **style)
+        ax.plot(when, values, label=name.replace("_", " "), clip_on=False, **style)
     ax.set_ylabel("area, km²")
     ax.set_ylim(bottom=0)
     ax.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=4, frameon=False)
     return figure
+
+
+def _along(ax: Axes, table: xr.DataArray) -> NDArray[Any]:
+    """Where along x each time of a table (class, time) is, its axis made ready: ``[t]``."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    times = table[table.dims[1]] if table.ndim == 2 else None
+    if times is None or times.size == 1 or times.dtype.kind not in "Miuf":
+        labels = ["all"] if times is None else date_labels(times)
+        _name_ticks(ax, labels)
+        ax.margins(x=0.05 if len(labels) > 1 else 1)
+        return np.arange(len(labels))
+    if times.dtype.kind == "M":
+        locator = AutoDateLocator(maxticks=7)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    else:
+        ax.set_xlabel(str(times.name))
+    return np.asarray(times.values)
 
 
 def _classes(array: xr.DataArray) -> dict[int, tuple[str, Colour]]:

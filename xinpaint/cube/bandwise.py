@@ -74,3 +74,12 @@ def shown(cube: xr.Dataset, bands: Sequence[str] | str | None) -> Sequence[str]:
             "select one entry of other dims with .isel"
         )
     return names[:1]
+
+
+def check_count(bands: Sequence[str]) -> None:
+    """Raise SchemaError where bands make no picture: neither three colours nor one grey."""
+    if len(bands) not in (1, 3):
+        raise SchemaError(
+            f"found bands={list(bands)}, {len(bands)} names; wanted three, for red, green and "
+            "blue, or one for a grey picture: change bands="
+        )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xinpaint.core.qa import clear
 from xinpaint.core.task import Packing
 from xinpaint.errors import SchemaError
 
@@ -110,21 +108,11 @@ def resolve(role: str, mask: Any, like: xr.DataArray, dims: Dims) -> Any | None:
             f"{role}=(mask == 1)"
         )
     _check_grid(role, mask, like)
-    return _broadcast(canonical(mask.variable, dims), like, dims)
+    return broadcast(canonical(mask.variable, dims), like, dims)
 
 
-def decode_quality(quality: xr.DataArray, rule: str, like: xr.DataArray, dims: Dims) -> Any:
-    """Decode a quality variable to a bool array ``[t b y x]``, lazily where it is lazy."""
-    raw = canonical(quality.variable, dims)
-    if isinstance(raw, np.ndarray):
-        seen = clear(raw, rule)
-    else:
-        meta = np.empty((0,) * raw.ndim, bool)
-        seen = raw.map_blocks(partial(clear, rule=rule), dtype=bool, meta=meta)
-    return _broadcast(seen, like, dims)
-
-
-def _broadcast(data: Any, like: xr.DataArray, dims: Dims) -> Any:
+def broadcast(data: Any, like: xr.DataArray, dims: Dims) -> Any:
+    """Repeat an array ``[t b y x]`` along the axes of `like` that it lacks; lazily where lazy."""
     shape = tuple(1 if dim is None else like.sizes[dim] for dim in dims.order)
     if data.shape == shape:
         return data

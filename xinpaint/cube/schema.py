@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from xinpaint.core.qa import is_quality, quality_rule
+from xinpaint.core.qa import is_quality
 from xinpaint.core.task import Packing
-from xinpaint.cube import bandnames, masking
+from xinpaint.cube import bandnames, flags, masking
 from xinpaint.cube.days import days_of
 from xinpaint.cube.masking import Dims
 from xinpaint.errors import SchemaError
@@ -242,9 +242,7 @@ def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, wher
     nodata = masking.nodata_of(array)
     said = masking.resolve("observed", observed, array, dims)
     if said is None:
-        said = _from_mask(dataset, array, dims)
-    if said is None:
-        said = _from_quality(dataset, array, dims)
+        said = flags.observed(dataset, array, dims)
     if array.dtype.kind in "iu" and nodata is None and said is None:
         raise SchemaError(masking.nothing_missing(array) + _no_band(dataset, name, dims))
     if isinstance(values, np.ndarray) and values.dtype.kind == "f" and np.isinf(values).any():
@@ -253,7 +251,7 @@ def _layer(dataset: xr.Dataset, name: Hashable, dims: Dims, observed: Mask, wher
             f"ds[{str(name)!r}].where(np.isfinite(ds[{str(name)!r}]))"
         )
     wanted = masking.resolve("where", where, array, dims)
-    lost, packing = _failed(dataset, array, dims), masking.packing_of(array)
+    lost, packing = flags.failed(dataset, array, dims), masking.packing_of(array)
     return Layer(name, values, nodata, said, wanted, lost, packing)
 
 
@@ -263,33 +261,3 @@ def _no_band(dataset: xr.Dataset, name: Hashable, dims: Dims) -> str:
     if dims.time is not None or not dated:
         return ""
     return f"; or, if it is no band to fill, leave it out with ds.drop_vars({str(name)!r})"
-
-
-def _from_mask(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
-    """Read the bool variable ``observed`` that a source made, for every band."""
-    mask = dataset.get("observed")
-    if mask is None or mask.dtype != bool or not {dims.y, dims.x} <= set(mask.dims):
-        return None
-    return masking.resolve("observed", mask, array, dims)
-
-
-def _failed(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
-    """Read this band's bit of the flag variable ``read_failed``."""
-    flags = dataset.get("read_failed")
-    if flags is None or flags.dtype.kind not in "iu":
-        return None
-    meanings = str(flags.attrs.get("flag_meanings", "")).split()
-    if str(array.name) not in meanings or not {dims.y, dims.x} <= set(flags.dims):
-        return None
-    bits = np.atleast_1d(flags.attrs["flag_masks"])
-    bit = int(bits[meanings.index(str(array.name))])
-    return masking.resolve("read_failed", (flags & bit) != 0, array, dims)
-
-
-def _from_quality(dataset: xr.Dataset, array: xr.DataArray, dims: Dims) -> Any | None:
-    for name, quality in (*dataset.data_vars.items(), *dataset.coords.items()):
-        rule = quality_rule(str(name))
-        fits = {dims.y, dims.x} <= set(quality.dims) <= set(array.dims)
-        if rule is not None and quality.dtype.kind in "iuf" and fits:
-            return masking.decode_quality(quality, rule, array, dims)
-    return None
