@@ -129,7 +129,7 @@ def test_a_filler_of_a_script_is_known_in_another_process(src: Path, tmp_path: P
     assert run("fill") == "1 True"
     assert chunks(dst) == whole
     told = run("fill", 2)
-    assert told.endswith("Different: the filler, or what it holds")
+    assert "Different: the filler, or what it holds" in told
 
 
 def test_a_filler_of_a_script_that_does_not_pickle(
@@ -147,7 +147,7 @@ def test_a_filler_of_a_script_that_does_not_pickle(
 def test_another_filler_is_told_in_words(src: Path, tmp_path: Path) -> None:
     dst = tmp_path / "out.zarr"
     xinpaint.fill(src, dst, WindowMean(5), **GIVEN)
-    with pytest.raises(JobError, match=r"Different: the filler, or what it holds$"):
+    with pytest.raises(JobError, match=r"Different: the filler, or what it holds .*__getstate__"):
         xinpaint.fill(src, dst, WindowMean(5, pattern=1.0), **GIVEN)
-    with pytest.raises(JobError, match=r"different are the filler, or what it holds$"):
+    with pytest.raises(JobError, match=r"different are the filler, or what it holds"):
         xinpaint.append(src, dst, WindowMean(5, pattern=1.0), progress=False)
