@@ -38,6 +38,13 @@ class OnDevice(WindowMean):
         return super().fill(task)
 
 
+@dataclass(frozen=True)
+class BreaksThere(Breaks):
+    """Takes a device, and raises in one corner."""
+
+    device: str = "auto"
+
+
 @pytest.fixture(scope="module")
 def src(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cluster") / "cube.zarr"
@@ -83,10 +90,6 @@ def test_only_the_worker_with_the_device_computes(src: Path, tmp_path: Path, cli
 def test_what_fails_in_any_third_is_named(src: Path, tmp_path: Path, client: Any) -> None:
     flag = tmp_path / "flag"
     flag.touch()
-
-    @dataclass(frozen=True)
-    class BreaksThere(Breaks):
-        device: str = "auto"
 
     report = xinpaint.fill(
         *(src, tmp_path / "filled.zarr", BreaksThere(5, flag=str(flag))),

@@ -5,6 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -88,3 +93,69 @@ def test_another_trouble_is_no_other_driver(place: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(lock.fcntl, "flock", refuses(errno.EIO))
     with pytest.raises(OSError, match=os.strerror(errno.EIO)), lock.locked(place):
         pass
+
+
+@pytest.mark.parametrize("ahead", [-86400, 86400])
+def test_a_clock_that_was_ahead_keeps_nobody_out(
+    place: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    monkeypatch.setattr(lock.fcntl, "flock", refuses(errno.ENOLCK))
+    place.write_text(json.dumps({"host": "elsewhere", "pid": 1}))
+    os.utime(place, (time.time() + ahead,) * 2)
+    with lock.locked(place):
+        pass
+
+
+@pytest.mark.parametrize("how", ["removed", "begun anew", "taken over"])
+def test_a_driver_whose_lock_is_no_longer_its_own_is_told(place: Path, how: str) -> None:
+    with lock.locked(place) as held:
+        held()
+        if how == "taken over":
+            place.write_text(json.dumps({"host": "elsewhere", "pid": os.getpid()}))
+        else:
+            shutil.rmtree(place.parent.parent)
+        if how == "begun anew":
+            place.parent.mkdir(parents=True)
+            place.write_text(json.dumps({"host": "here", "pid": 1}))
+        with pytest.raises(JobError, match=r"out\.zarr is no longer this driver's"):
+            held()
+    assert place.exists() == (how != "removed")
+
+
+FORKS = """
+import os, sys, time
+from pathlib import Path
+from xinpaint.io.lock import locked
+with locked(Path(sys.argv[1])):
+    if child := os.fork():
+        print(child, flush=True)
+        os._exit(9)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+def test_a_forked_child_does_not_keep_the_lock(place: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKS, str(place)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        child = int(driver.stdout.readline())
+        try:
+            driver.wait(30)
+            with lock.locked(place):
+                pass
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_holder_that_is_gone_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock.fcntl, "flock", refuses(errno.EWOULDBLOCK))
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    for pid, told in (
+        (gone.pid, "which is gone: one that it began may hold"),
+        (os.getpid(), "wait"),
+    ):
+        place.write_text(json.dumps({"host": socket.gethostname(), "pid": pid}))
+        with pytest.raises(JobError, match=told), lock.locked(place):
+            pass

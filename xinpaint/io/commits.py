@@ -122,9 +122,9 @@ class Commits:
             return
         self._make()  # first: icechunk makes none where anything is
         (self._folder / "xinpaint").mkdir(parents=True, exist_ok=True)
-        with locked(self._folder / "xinpaint" / "lock"):
+        with locked(self._folder / "xinpaint" / "lock") as held:
             self._session = None  # what another driver committed meanwhile counts
-            yield lambda: None
+            yield held
 
     def free(self) -> int | None:
         """See `Target`."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -80,7 +81,9 @@ class Driver:
             When the disk is full or the cluster is gone; the finished blocks are kept.
         """
         place = self.ledger.target
-        self.job = replace(self.job, fork=place.fork())
+        if "store" not in self.ledger.attrs:  # a store of an earlier version
+            self.ledger.say({"store": uuid4().hex})
+        self.job = replace(self.job, fork=place.fork(), store=self.ledger.attrs["store"])
         free = place.free() or 0
         with told_if_full(place, lambda: self._needed(free)):
             self._run()
@@ -102,9 +105,8 @@ class Driver:
                     self._hear(self._news.get(timeout=1.0))
                 self._save_if_due()
         finally:
-            for future in self._under_way:
-                future.cancel()
-            with contextlib.suppress(OSError):  # a full disk; once more when the workers are gone
+            # a full disk, a store that is another's; once more when the workers are gone
+            with contextlib.suppress(OSError, JobError):
                 self.ledger.flush()
 
     def _todo(self) -> Iterator[Index]:
@@ -153,6 +155,8 @@ class Driver:
             outcome = Outcome(FAILED, cause=f"its worker died ({type(error).__name__})")
         if outcome.disk_full:
             raise OSError(errno.ENOSPC, outcome.cause)
+        if outcome.status == FAILED:
+            self.ledger.held()  # else it may be the store that is no longer ours
         self._tries[index] += 1
         if outcome.status == FAILED and error is None and self._tries[index] < TRIES:
             self._again.append(index)

@@ -8,8 +8,10 @@ import pickle
 import sys
 import threading
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from numbers import Integral
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import zarr
 
@@ -18,6 +20,9 @@ from xinpaint.io.jobspec import Job
 from xinpaint.io.result import SEASONALITY
 from xinpaint.io.weights import NEURAL
 from xinpaint.io.work import Index, Outcome, fill_block, read_block, run_block, write_block
+
+#: Seconds that blocks which a cluster has begun get to end, when their driver stops.
+PATIENCE = 10.0
 
 
 class Engine(Protocol):
@@ -159,17 +164,31 @@ class Cluster:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._futures: WeakSet[Any] = WeakSet()
         self.window = max(4, 2 * sum(client.nthreads().values()))
 
     def submit(self, job: Job, index: Index) -> Any:
         """See `Engine`."""
-        return self._client.submit(_at_work, job, index, pure=False)
+        future = self._client.submit(_at_work, job, index, pure=False)
+        self._futures.add(future)
+        return future
 
     def close(self) -> None:
-        """See `Engine`."""
+        """See `Engine`; what a worker has begun it cannot stop: it gets some time to end."""
+        left = [future for future in self._futures if not future.done()]
+        if not left:
+            return
+        from distributed import wait
+
+        with suppress(Exception):  # the time is up, or the cluster gone
+            begun = {key for keys in self._client.processing().values() for key in keys}
+            self._client.cancel([future for future in left if future.key not in begun])
+            wait([future for future in left if future.key in begun], timeout=PATIENCE)
+        with suppress(Exception):
+            self._client.cancel(left)
 
 
-class Devices:
+class Devices(Cluster):
     """Workers of a dask client, of which some declare ``GPU``: these compute, all read and write.
 
     A block is three tasks; only the middle one asks for the resource, so that a device does not
@@ -177,7 +196,7 @@ class Devices:
     """
 
     def __init__(self, client: Any) -> None:
-        self._client = client
+        super().__init__(client)
         self.window = max(4, int(3 * gpus(client)))
 
     def submit(self, job: Job, index: Index) -> Any:
@@ -185,10 +204,9 @@ class Devices:
         send = self._client.submit
         read = send(read_block, job, index, pure=False)
         filled = send(_at_work_on, job, read, pure=False, resources={"GPU": 1})
-        return send(write_block, job, index, filled, pure=False)
-
-    def close(self) -> None:
-        """See `Engine`."""
+        written = send(write_block, job, index, filled, pure=False)
+        self._futures.add(written)
+        return written
 
 
 def gpus(client: Any) -> float:

@@ -183,8 +183,8 @@ def _told(key: str, there: Any, here: Any) -> str:
         return f"the {HASHED[key]} of the source"
     if key == "options" and any("token" in (said or {}) for said in (there, here)):
         return (
-            "the filler, or what it holds (what it changes in `fill` should not count: leave it out "
-            "in its `__getstate__`)"
+            "the filler, or what it holds (what it changes in `fill` should not count: leave it "
+            "out in its `__getstate__`)"
         )
     return f"{key}: {there!r} there, {here!r} now"
 

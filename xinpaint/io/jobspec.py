@@ -61,6 +61,8 @@ class Job:
         Where workers write apart and the driver commits: what they write into.
     run : str
         This run and no other: source and store may be others by the next, under the same names.
+    store : str
+        What the store says that it is: workers may outlive their driver, and write into no other.
     """
 
     src: str
@@ -79,6 +81,7 @@ class Job:
     threads: int = 0
     fork: bytes = field(default=b"", repr=False)
     run: str = field(default_factory=lambda: uuid4().hex, repr=False)
+    store: str = field(default="", repr=False)
 
     @property
     def id(self) -> str:

@@ -131,7 +131,7 @@ class _Lease:
 def _dead(there: dict[str, Any]) -> bool:
     if there.get("machine") == _machine() and not lock.alive(int(there.get("pid", 0))):
         return True
-    return time.time() - float(there.get("beaten", 0.0)) >= lock.DEAD
+    return abs(time.time() - float(there.get("beaten", 0.0))) >= lock.DEAD
 
 
 def _machine() -> str:

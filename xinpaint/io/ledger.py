@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import zarr
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from xinpaint.errors import JobError
 from xinpaint.io.jobspec import Job
-from xinpaint.io.target import STATUS, Held, target
+from xinpaint.io.target import STATUS, Held, Target, target
 
 PENDING, DONE, COPIED, EMPTY, FAILED, GROWN = range(6)
 #: Status codes in words; "copied" had nothing to fill, "empty" nothing to fill from, "grown" has
@@ -40,7 +41,7 @@ class Ledger:
     """
 
     def __init__(self, dst: Any, held: Held = lambda: None) -> None:
-        self.target, self._held = target(dst), held
+        self.target, self.held = target(dst), held
         if not self.target.ours():
             found = f"it has no {STATUS!r}" if self.target.taken() else "nothing is there"
             raise JobError(
@@ -103,7 +104,7 @@ class Ledger:
 
         The last time, what was set aside is used: on a full disk this is what is written still.
         """
-        self._held()
+        self.held()
         if last:
             self.target.use_aside()
         for what, told in (("failures", self.failures), ("notes", self.notes)):
@@ -177,7 +178,7 @@ class Ledger:
 
     def say(self, attrs: Mapping[str, Any], *, gather: bool = True) -> None:
         """Write attrs at once, and gather the metadata, unless that of an array does not read."""
-        self._held()
+        self.held()
         self._array(write=True).attrs.update(plain(attrs))
         self.attrs.update(plain(attrs))
         if gather:
@@ -195,9 +196,22 @@ def block_name(index: tuple[int, ...]) -> str:
 
 
 def signed(job: Job, history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Attrs that say what the job is, and with which version each number of dates was filled."""
+    """Attrs that say what the job is, and with which version each number of dates was filled.
+
+    `store` is another one each time, so that workers of an earlier job leave it alone.
+    """
     entry = {"dates": job.dates[-1], "version": job.told["version"]}
-    return {"job": dict(job.told), "job_id": job.id, "history": [*history, entry]}
+    said = {"job": dict(job.told), "job_id": job.id, "store": uuid4().hex}
+    return {**said, "history": [*history, entry]}
+
+
+def check_store(job: Job, place: Target) -> None:
+    """Raise JobError where another job's store is there now, or none; costs one small read."""
+    if job.fork or not job.store:  # what is written apart is of no use to another driver
+        return
+    data = place.read(f"{STATUS}/zarr.json")
+    if data is None or json.loads(data)["attributes"].get("store") != job.store:
+        raise JobError(f"{place.name} is another job's now, or gone: nothing was written")
 
 
 def plain(attrs: Mapping[str, Any]) -> dict[str, Any]:

@@ -237,8 +237,8 @@ class Folder:
     @contextmanager
     def locked(self) -> Iterator[Held]:
         """See `Target`."""
-        with locked(self.path / STATUS / "lock"):
-            yield lambda: None  # the operating system keeps it
+        with locked(self.path / STATUS / "lock") as held:
+            yield held
 
     def free(self) -> int | None:
         """See `Target`."""

@@ -18,14 +18,15 @@ from xinpaint.core.notes import noted
 from xinpaint.core.task import FILLED, NOT_FILLED, OBSERVED
 from xinpaint.core.tiling import Tile
 from xinpaint.cube.masking import Dims
-from xinpaint.errors import DataError
+from xinpaint.errors import DataError, JobError
 from xinpaint.io import source
 from xinpaint.io.chunks import damage, dims_of, erase
 from xinpaint.io.commits import forked
 from xinpaint.io.jobspec import Job
-from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED
+from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED, check_store
 from xinpaint.io.objects import unsaid
 from xinpaint.io.opened import Opened, blockwise, opened_here
+from xinpaint.io.target import target
 
 Index = tuple[int, int, int]
 
@@ -173,6 +174,7 @@ def write_block(job: Job, index: Index, filled: Filled | Outcome) -> Outcome:
         if job.fork:
             fork = forked(job.fork)
             opened = replace(opened, store=blockwise(fork.store, opened.dims))
+        check_store(job, target(job.dst, job.access))
         write(opened, filled.tile, filled.variables, anew=filled.anew)
         found = opened.result.counts(filled.variables)
         outcome = Outcome(_status(found), int(found[FILLED]), notes=filled.notes, fork=fork)
@@ -193,7 +195,8 @@ def give_back() -> None:
 
 def _failed(error: Exception, job: Job) -> Outcome:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    text = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+    plain = isinstance(error, DataError | JobError)
+    text = str(error) if plain else f"{type(error).__name__}: {error}"
     text = unsaid(text, job.access)
     return Outcome(FAILED, cause=" ".join(text.split())[:500], disk_full=full)
 
