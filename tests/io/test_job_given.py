@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +19,9 @@ from tests.cube.fillers import WindowMean
 from tests.cube.make import make
 from tests.io.cubes import chunks
 from xinpaint.errors import DataError, JobError
+from xinpaint.io import lock, source
 from xinpaint.io.verify import status
+from xinpaint.io.weights import SHIPPED
 
 pytestmark = pytest.mark.filterwarnings("ignore:Consolidated metadata")
 GIVEN: dict[str, Any] = {"block": 32, "progress": False}
@@ -151,3 +156,106 @@ def test_another_filler_is_told_in_words(src: Path, tmp_path: Path) -> None:
         xinpaint.fill(src, dst, WindowMean(5, pattern=1.0), **GIVEN)
     with pytest.raises(JobError, match=r"different are the filler, or what it holds"):
         xinpaint.append(src, dst, WindowMean(5, pattern=1.0), progress=False)
+
+
+def test_weights_that_moved_are_noted(src: Path, tmp_path: Path) -> None:
+    dst, here, there = tmp_path / "out.zarr", tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    for kind in ("safetensors", "json"):
+        shutil.copy(SHIPPED / f"convnp.{kind}", here / f"w.{kind}")
+    given: dict[str, Any] = {**GIVEN, "block": 64}
+    xinpaint.fill(src, dst, "convnp", weights=here / "w.safetensors", **given)
+    here.rename(there)
+    report = xinpaint.fill(src, dst, "convnp", weights=there / "w.safetensors", **given)
+    assert report.done == 0
+    (dst / "red/c/0/0/0").unlink()
+    assert xinpaint.verify(dst, repair=True).ok
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.ENAMETOOLONG])
+def test_a_place_that_cannot_be_written_is_said(
+    src: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuses(*_: Any, **__: Any) -> None:
+        raise OSError(code, os.strerror(code), "out.zarr")
+
+    dst, told = tmp_path / "out.zarr", rf"cannot write .*{os.strerror(code)}.*another path"
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "mkdir", refuses)
+        with pytest.raises(JobError, match=told):
+            xinpaint.fill(src, dst, "fillnodata", **GIVEN)
+    xinpaint.fill(src, dst, "fillnodata", **GIVEN)
+    (dst / "red/c/0/0/0").unlink()
+    monkeypatch.setattr(lock.os, "open", refuses)
+    with pytest.raises(JobError, match=told):
+        xinpaint.verify(dst, repair=True)
+
+
+def test_a_name_that_is_too_long_is_said(src: Path, tmp_path: Path) -> None:
+    for length in (245, 300):
+        with pytest.raises(JobError, match="name too long"):
+            xinpaint.fill(src, tmp_path / ("n" * length), "fillnodata", **GIVEN)
+    with pytest.raises(JobError, match="nothing is there"):
+        status(tmp_path / ("n" * 300))
+
+
+def test_the_blocks_of_a_store_hold_where_its_source_is_chunked_anew(tmp_path: Path) -> None:
+    src, dst, ds = tmp_path / "a.zarr", tmp_path / "out.zarr", make(1, 1100, 40)
+    for side, shards in ((300, True), (200, None), (150, True)):
+        shutil.rmtree(src, ignore_errors=True)
+        ds.chunk(time=1, y=side, x=40).to_zarr(src, zarr_format=2, consolidated=True)
+        report = xinpaint.fill(src, dst, "fillnodata", shards=shards, progress=False)
+        assert report.blocks["filled"] == 2
+        assert report.done == (2 if side == 300 else 0)
+
+
+@pytest.mark.filterwarnings("ignore:.* was begun from")
+def test_a_source_may_be_written_anew_in_another_format(tmp_path: Path) -> None:
+    places = [tmp_path / f"v{number}.zarr" for number in (2, 3)]
+    for number, path in zip((2, 3), places, strict=True):
+        make(1, 64, 64).chunk(time=1, y=32, x=32).to_zarr(path, zarr_format=number)
+    for first, other in (places, places[::-1]):
+        dst = tmp_path / f"of-{first.stem}.zarr"
+        xinpaint.fill(first, dst, "fillnodata", **GIVEN)
+        assert xinpaint.fill(other, dst, "fillnodata", **GIVEN).done == 0
+
+
+def test_a_source_of_zarr_3_is_that_of_earlier_versions(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    make(1, 64, 64).chunk(time=1, y=32, x=32).to_zarr(path, zarr_format=3)
+    raw = source.open_source(str(path))
+    said = {str(n): source._told(v.variable, own_fill=True) for n, v in raw.data_vars.items()}
+    before = {"source": source.digest(said)}
+    assert source.identity(raw)["source"] != before["source"]
+    assert source.identity(raw, before)["source"] == before["source"]
+
+
+def test_a_default_may_be_given_or_left_out(src: Path, tmp_path: Path) -> None:
+    for first, other in (({}, {"max_distance": 100}), ({"max_distance": 100}, {})):
+        dst = tmp_path / f"{len(first)}.zarr"
+        xinpaint.fill(src, dst, "fillnodata", **GIVEN, **first)
+        assert xinpaint.fill(src, dst, "fillnodata", **GIVEN, **other).done == 0
+        with pytest.raises(JobError, match=r"Different: .*options: "):
+            xinpaint.fill(src, dst, "fillnodata", **GIVEN, max_distance=7)
+
+
+def test_a_net_of_one_date_is_told_what_to_do_when_dates_come(tmp_path: Path) -> None:
+    ds, dst = make(2, 64, 64).chunk(time=1), tmp_path / "out.zarr"
+    for dates in (1, 2):
+        ds.isel(time=slice(0, dates)).to_zarr(tmp_path / f"{dates}", zarr_format=2)
+    xinpaint.fill(tmp_path / "1", dst, "convnp", progress=False)
+    with pytest.raises(JobError, match=r"begun with one date.*new store; with context='space'"):
+        xinpaint.append(tmp_path / "2", dst, progress=False)
+
+
+def test_where_no_processes_can_be_is_said(
+    src: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = multiprocessing.current_process()
+    monkeypatch.setitem(here._config, "daemon", True)  # type: ignore[attr-defined]
+    with pytest.raises(JobError, match="workers=2: a daemonic process has none"):
+        xinpaint.fill(src, tmp_path / "out.zarr", "fillnodata", workers=2, **GIVEN)
+    monkeypatch.setattr(here, "_inheriting", True, raising=False)
+    with pytest.raises(JobError, match=r'workers=2: .* if __name__ == "__main__"'):
+        xinpaint.fill(src, tmp_path / "out.zarr", "fillnodata", workers=2, **GIVEN)
+    assert not (tmp_path / "out.zarr").exists()

@@ -275,11 +275,14 @@ def test_a_store_that_refuses_says_no_secret(src: Path, s3: dict[str, Any]) -> N
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
 
-def test_a_failure_says_no_secret(src: Path, memory: Any, tmp_path: Path) -> None:
-    class Leaks(WindowMean):
-        def fill(self, task: Any) -> Any:
-            raise OSError("GET https://u:p@host/x?sig=abc with notsaideither failed")
+class Leaks(WindowMean):
+    """Raises an error with secrets in it."""
 
+    def fill(self, task: Any) -> Any:
+        raise OSError("GET https://u:p@host/x?sig=abc with notsaideither failed")
+
+
+def test_a_failure_says_no_secret(src: Path, memory: Any, tmp_path: Path) -> None:
     report = xinpaint.fill(
         *(src, "memory://job/leaks.zarr", Leaks(5)),
         block=BLOCK,

@@ -43,7 +43,8 @@ def test_values_are_those_of_chunks(src: Path, tmp_path: Path) -> None:
     assert xinpaint.fill(src, sharded, WindowMean(5), shards=24, **given).done == 0
     assert chunks(sharded) == before
     with pytest.raises(JobError, match=r"shards: \[1, 24, 24\] there, None now"):
-        xinpaint.fill(src, sharded, WindowMean(5), **given)
+        xinpaint.fill(src, sharded, WindowMean(5), shards=False, **given)
+    assert xinpaint.fill(src, sharded, WindowMean(5), **given).done == 0  # those of the store
 
 
 def test_flipped_bits_are_found_and_mended(src: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from xinpaint.io.result import SEASONALITY
 from xinpaint.io.source import located
 from xinpaint.io.store import check_place, grow
 from xinpaint.io.target import access_to, target
-from xinpaint.io.whole import heal
+from xinpaint.io.whole import arrays, check_chunks, heal
 from xinpaint.methods.base import Filler
 
 #: What may differ between a store's job and that of the longer cube.
@@ -85,6 +85,7 @@ def append(
         where = (given, place.name, asked, options)
         job, head, result = plan(*where, before=before, access=access)
         _check_longer(job, before)
+        check_chunks(job, arrays(ledger, deep=False))
         if job.dates[-1] != before["dates"][-1] or ledger.attrs.get("growing"):
             grow(job, head, result, ledger)
         heal(job, head, result, ledger)
@@ -98,11 +99,17 @@ def _check_longer(job: Job, before: Mapping[str, Any]) -> None:
     other = {key: pair for key, pair in found.items() if key not in _GROWS}
     if before["shape"][1:] != list(job.shape[1:]) or new < old:
         other["shape"] = found["shape"]
+    if "halo" in other and before["dates"] == [1]:
+        raise JobError(
+            f"{job.dst} was begun with one date, when {job.told['method']} had no other to look "
+            "at, and now it has: fill all dates into a new store; with context='space' each goes "
+            "by itself there, and appended ones too"
+        )
     if other:
         raise JobError(f"{job.dst} cannot be continued from {job.src}: different are {told(other)}")
     time = before["dims"][0]
     raw = source.open_source(job.src, job.access)
-    was = source.identity(raw.isel({time: slice(0, old)}, missing_dims="ignore"))
+    was = source.identity(raw.isel({time: slice(0, old)}, missing_dims="ignore"), before)
     if wrong := [key for key in ("grid", "source") if was[key] != before[key]]:
         raise JobError(
             f"the first {old} dates of {job.src} are not those that {job.dst} was filled from: "

@@ -7,12 +7,22 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import zarr
 from zarr.core.sync import sync
+
+#: Encoding of an array: its "chunks", and "shards" where it has them.
+Chunks = Mapping[str, Sequence[int]]
 
 
 def dims_of(array: Any) -> tuple[str, ...]:
     """Names of the dims of a Zarr array."""
     return tuple(array.metadata.dimension_names or ())
+
+
+def chunks_in(array: Any) -> dict[str, list[int]]:
+    """How a Zarr array is cut into files; a job keeps it, because its source may be cut anew."""
+    said = {"chunks": array.chunks, "shards": array.shards}
+    return {key: list(sides) for key, sides in said.items() if sides}
 
 
 def damage(
@@ -63,6 +73,12 @@ def erase(array: Any, region: Sequence[slice]) -> None:
     """Remove the files of a region, so that what is damaged need not be read to be written over."""
     for key in _keys(array, region):
         sync(array.store.delete(key))
+
+
+def erase_all(store: Any, name: str) -> None:
+    """Remove all chunks of an array."""
+    array: Any = zarr.open_array(store, path=name, mode="r+")
+    sync(array.store.delete_dir(f"{name}/c"))
 
 
 def all_there(array: Any, region: Sequence[slice]) -> bool:

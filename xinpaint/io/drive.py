@@ -38,6 +38,8 @@ def told_if_full(dst: Target, needed: Callable[[], int] | None = None) -> Iterat
             raise JobError(f"cannot write {dst.name}: {error}; choose another path") from error
         if isinstance(error, PermissionError):
             raise JobError(f"may not write {dst.name}: {error}; choose another path") from error
+        if error.errno in (errno.EROFS, errno.ENAMETOOLONG):
+            raise JobError(f"cannot write {dst.name}: {error}; choose another path") from error
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         free = dst.free()

@@ -83,6 +83,14 @@ def check_where(client: Any, workers: Any, method: Any = None) -> None:
         isinstance(workers, bool) or not isinstance(workers, Integral) or workers < 1
     ):
         raise JobError(f"workers={workers!r}: give a whole number of processes, at least 1")
+    here = multiprocessing.current_process()
+    if workers is not None and getattr(here, "_inheriting", False):
+        raise JobError(
+            f"workers={workers}: each of them runs the script anew, up to here; put what it does "
+            'under if __name__ == "__main__":'
+        )
+    if workers is not None and here.daemon:
+        raise JobError(f"workers={workers}: a daemonic process has none; leave workers out")
     if client is None:
         return
     if not (hasattr(client, "submit") and hasattr(client, "nthreads")):

@@ -19,7 +19,7 @@ from xinpaint.io.blocks import Asked
 from xinpaint.io.drive import Driver, told_if_full
 from xinpaint.io.engine import check_where, cpus, engine, net_threads
 from xinpaint.io.jobspec import Job, plan, with_threads
-from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED, GROWN, WORDS, Ledger, differences
+from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED, GROWN, WORDS, Ledger, differences, plain
 from xinpaint.io.opened import opened_here
 from xinpaint.io.report import Report
 from xinpaint.io.result import SEASONALITY
@@ -106,8 +106,7 @@ def fill(
     check_reach((given, place.name), client, workers, method)
     ledger = Ledger(place) if place.ours() else None
     there = ledger.attrs["job"] if ledger is not None else None
-    grown = there if there is not None and len(there["dates"]) > 1 else None
-    extra = {"before": grown, "shards": shards, "access": access}
+    extra = {"before": there, "shards": shards, "access": access}
     job, head, result = plan(given, place.name, method, options, block, **extra)
     if job.weights:
         count = net_threads(client, workers) if there is None else int(there.get("threads", 0))
@@ -126,22 +125,26 @@ def fill(
         check_same(job, ledger)
         if begun:
             heal(job, head, result, ledger)
-        _note_source(job, ledger)
+        _note_call(job, ledger)
         return run(job, ledger, (client, workers), retry_failed=retry_failed, progress=progress)
 
 
-def _note_source(job: Job, ledger: Ledger) -> None:
-    """Warn where the source lies elsewhere than before; whoever mends the store reads this one."""
-    before = ledger.attrs["call"]["src"]
-    if before == job.src:
-        return
-    if np.isin(ledger.status, (DONE, COPIED, EMPTY)).any():
+def _note_call(job: Job, ledger: Ledger) -> None:
+    """Warn where the source lies elsewhere than before; whoever mends the store reads this one.
+
+    And these weights, whose file may lie elsewhere too.
+    """
+    before = ledger.attrs["call"]
+    now = {**before, "src": job.src, "options": plain(job.options)}
+    if before["src"] != job.src and np.isin(ledger.status, (DONE, COPIED, EMPTY)).any():
         warnings.warn(
-            f"{job.dst} was begun from {before} and goes on from {job.src}, a cube of the same "
-            "grid and variables; its pixels are not compared. If they differ, fill a new store",
+            f"{job.dst} was begun from {before['src']} and goes on from {job.src}, a cube of the "
+            "same grid and variables; its pixels are not compared. If they differ, fill a new "
+            "store",
             stacklevel=3,
         )
-    ledger.move(job.src)
+    if before != now:
+        ledger.say({"call": now})
 
 
 def check_reach(names: Sequence[str], client: Any, workers: int | None, method: Any) -> None:
@@ -181,11 +184,10 @@ def told(found: Mapping[str, tuple[Any, Any]]) -> str:
 def _told(key: str, there: Any, here: Any) -> str:
     if key in HASHED:
         return f"the {HASHED[key]} of the source"
-    if key == "options" and any("token" in (said or {}) for said in (there, here)):
-        return (
-            "the filler, or what it holds (what it changes in `fill` should not count: leave it "
-            "out in its `__getstate__`)"
-        )
+    own = ["token" in (said or {}) for said in (there, here)]
+    if key == "options" and any(own):
+        more = " (what it changes in `fill` should not count: leave it out in its `__getstate__`)"
+        return "the filler, or what it holds" + (more if all(own) else "")
     return f"{key}: {there!r} there, {here!r} now"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -157,7 +157,7 @@ def plan(
     access : mapping, optional
         What fsspec needs to open a URL.
     before : mapping, optional
-        What the store's job said, where it has grown or is about to: its blocks are kept.
+        What the store's job said, where there is one: its blocks are kept.
 
     Returns
     -------
@@ -180,13 +180,13 @@ def plan(
     halo, shape = made.halo, _shape(head, cube)
     sides, dates = sides_of(shape, halo, _band_chunk(raw, cube), block, before), [shape[0]]
     if before is not None:
-        shards = shards or before.get("shards")
+        shards = before.get("shards") or shards if shards in (None, True) else shards
         dates = [n for n in before["dates"] if n < shape[0]] + dates
     weights = weights_of(made.maker)
-    named = {"token": token(method)} if not isinstance(method, str) else options
+    named = _said(options, made.maker, before) if isinstance(method, str) else token(method)
     told = {
         "method": name_of(method),
-        "options": {key: value for key, value in named.items() if key != "weights"},
+        "options": named if isinstance(named, dict) else {"token": named},
         "weights": weights,
         "version": __version__,
         "shape": list(shape),
@@ -194,7 +194,7 @@ def plan(
         "halo": [halo.t, halo.y, halo.x],
         "dates": dates,
         "dims": _dims(cube),
-        **source.identity(raw),
+        **source.identity(raw, before),
     }
     inner = inner_chunks(sides, shape, _band_chunk(raw, cube), shards)
     told |= {"shards": list(inner)} if inner else {}
@@ -228,6 +228,20 @@ def chunks_of(job: Job, raw: xr.Dataset, dims: Dims, name: Hashable) -> dict[str
         fits = dim not in sides or ends or own[dim] >= side or side % own[dim] == 0
         made.append(min(own[dim], side) if fits else side)
     return {"chunks": tuple(made)}
+
+
+def _said(
+    options: Mapping[str, Any], maker: Any, before: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Options but the weights; as the store says them where they mean the same.
+
+    A default may be given or left out.
+    """
+    given = {key: value for key, value in options.items() if key != "weights"}
+    there = dict((before or {}).get("options", {}))
+    usual = {one.name: one.default for one in fields(maker)}
+    usual |= {"context": "auto"} if "context" in usual else {}  # by its name it is
+    return there if {**usual, **there} == {**usual, **given} else given
 
 
 def _plain(key: str, value: Any) -> Any:

@@ -147,10 +147,6 @@ class Ledger:
         if self.attrs.get("complete") != complete:
             self.say({"complete": complete})
 
-    def move(self, src: str) -> None:
-        """Write down where the source lies now."""
-        self.say({"call": {**self.attrs["call"], "src": src}})
-
     def begin_growth(self, job: Job) -> None:
         """Write down that the store is about to be laid out for a longer cube."""
         self.say({"complete": False, "growing": job.id})

@@ -45,7 +45,7 @@ def locked(path: Path) -> Iterator[Callable[[], None]]:
     JobError
         While a live driver holds it; names it.
     """
-    me = {"host": socket.gethostname(), "pid": os.getpid(), "token": uuid.uuid4().hex}
+    me = {"token": uuid.uuid4().hex, "host": socket.gethostname(), "pid": os.getpid()}
     handle = _take(path, me)
     stop = threading.Event()
     beat = threading.Thread(target=_beat, args=(path, stop), daemon=True)

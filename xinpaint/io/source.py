@@ -136,10 +136,11 @@ def chunk_of(raw: xr.Dataset, name: Hashable) -> dict[Hashable, int]:
     return dict(zip(variable.dims, variable.encoding.get("chunks") or variable.shape, strict=True))
 
 
-def identity(raw: xr.Dataset) -> dict[str, str]:
+def identity(raw: xr.Dataset, before: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Hashes of the grid (coordinates) and of the source (what its variables are).
 
     Pixels are not looked at: a source whose values changed in place is taken for the same.
+    `before` is what a store's job said: earlier versions counted Zarr 3's own fill value too.
     """
     grid = hashlib.sha256()
     for name in sorted(raw.coords, key=str):
@@ -150,8 +151,12 @@ def identity(raw: xr.Dataset) -> dict[str, str]:
             values = np.asarray(variable.values)
             text = "\0".join(map(str, values.ravel())).encode() if _is_text(variable) else b""
             grid.update(text or np.ascontiguousarray(values).tobytes())
-    names = {str(name): _told(variable.variable) for name, variable in raw.data_vars.items()}
-    return {"grid": grid.hexdigest(), "source": digest(names)}
+    sources = [
+        digest({str(name): _told(v.variable, own_fill=own) for name, v in raw.data_vars.items()})
+        for own in (False, True)
+    ]
+    there = (before or {}).get("source")
+    return {"grid": grid.hexdigest(), "source": there if there in sources else sources[0]}
 
 
 def digest(told: Any) -> str:
@@ -159,9 +164,11 @@ def digest(told: Any) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _told(variable: xr.Variable) -> list[Any]:
+def _told(variable: xr.Variable, *, own_fill: bool = False) -> list[Any]:
     attrs = {str(key): str(value) for key, value in variable.attrs.items()}
     packed = {str(key): str(value) for key, value in packing(variable).items()}
+    if not own_fill:  # of chunks that are not there; only Zarr 3 tells it from nodata
+        packed.pop("fill_value", None)
     dims = [str(dim) for dim in variable.dims]
     if _is_text(variable):  # a longer name, which takes more bytes, is no other cube
         return [dims, list(variable.shape), "text", attrs, {}]

@@ -17,6 +17,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from xinpaint.cube import schema
 from xinpaint.errors import JobError
 from xinpaint.io import source
+from xinpaint.io.chunks import Chunks, dims_of
 from xinpaint.io.jobspec import Job, chunks_of, name_of
 from xinpaint.io.ledger import WORDS, Ledger, plain, signed
 from xinpaint.io.result import Result
@@ -82,8 +83,9 @@ def grow(job: Job, head: xr.Dataset, result: Result, ledger: Ledger) -> None:
         Of the store, under its lock.
     """
     time, y, x = job.told["dims"]
-    ledger.begin_growth(job)
     place = ledger.target
+    _check_own(job, head, place)
+    ledger.begin_growth(job)
     group: Any = zarr.open_group(place.zarr(write=True), mode="r+", use_consolidated=False)
     with _laid_out(job, head, result, place) as made:
         for name, array in group.arrays():
@@ -98,26 +100,58 @@ def grow(job: Job, head: xr.Dataset, result: Result, ledger: Ledger) -> None:
     ledger.end_growth(job)
 
 
-def mend(job: Job, head: xr.Dataset, result: Result, names: Sequence[str], place: Target) -> None:
-    """Lay out arrays again: metadata, and the values of small variables such as coordinates."""
-    with _laid_out(job, head, result, place) as made:
+def _check_own(job: Job, head: xr.Dataset, place: Target) -> None:
+    """Raise JobError where the store has variables that nobody could make longer."""
+    time, y, x = job.told["dims"]
+    group: Any = zarr.open_group(place.zarr(), mode="r", use_consolidated=False)
+    timed = {n for n, a in group.arrays() if time in dims_of(a) and not {y, x} <= set(dims_of(a))}
+    if own := sorted(timed - {*map(str, head.variables)}):
+        raise JobError(
+            f"{place.name} has {own}, which the job did not write, along {time}: with more dates "
+            "the store would not open. Keep them elsewhere and remove them from the store, append, "
+            "then write them again for all dates"
+        )
+
+
+def mend(
+    job: Job,
+    head: xr.Dataset,
+    result: Result,
+    names: Sequence[str],
+    ledger: Ledger,
+    known: Mapping[str, Chunks],
+) -> None:
+    """Lay out arrays again: metadata, and the values of small variables such as coordinates.
+
+    `known` are chunks that an array had: its files may be there still.
+    """
+    place = ledger.target
+    with _laid_out(job, head, result, place, known) as made:
         for name in names:
             place.replace(made, name)
 
 
 @contextmanager
-def _laid_out(job: Job, head: xr.Dataset, result: Result, place: Target) -> Iterator[Path]:
+def _laid_out(
+    job: Job,
+    head: xr.Dataset,
+    result: Result,
+    place: Target,
+    known: Mapping[str, Chunks] | None = None,
+) -> Iterator[Path]:
     """Lay out an empty store of the job in a folder, for as long as it is needed."""
     part = place.room()
     template = _template(job, head, result)
-    known = job.method if isinstance(job.method, str) else None
-    call = {"src": job.src, "method": known, "options": dict(job.options)}
+    for name, variable in template.variables.items():
+        variable.encoding |= {k: tuple(v) for k, v in (known or {}).get(str(name), {}).items()}
+    call = {"src": job.src, "method": None, "options": dict(job.options)}
+    call |= {"method": job.method} if isinstance(job.method, str) else {}
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Consolidated metadata")
             template.to_zarr(part, mode="w-", compute=False, zarr_format=3, consolidated=False)
-            names = sorted(str(name) for name in template.variables if name != STATUS)
-            attrs = {"call": call, "complete": False, "arrays": names, **signed(job, [])}
+            laid = {str(n): _cut(v) for n, v in template.variables.items() if n != STATUS}
+            attrs = {"call": call, "complete": False, "arrays": laid, **signed(job, [])}
             zarr.open_array(part / STATUS, mode="r+").attrs.update(plain(attrs))
             zarr.consolidate_metadata(part)
         yield part
@@ -164,6 +198,12 @@ def _template(job: Job, head: xr.Dataset, result: Result) -> xr.Dataset:
         {"chunks": job.counts, "compressors": (ZstdCodec(), Crc32cCodec())},
     )
     return made.assign({STATUS: blocks})
+
+
+def _cut(variable: xr.Variable) -> dict[str, list[int]]:
+    """How a variable will be cut into files, where that is given; as `chunks_in` tells it later."""
+    said = {key: variable.encoding.get(key) for key in ("chunks", "shards")}
+    return {key: list(sides) for key, sides in said.items() if sides}
 
 
 def _stored_nodata(variable: xr.Variable) -> Any:

@@ -11,6 +11,7 @@ import xarray as xr
 import zarr
 
 from xinpaint.errors import JobError
+from xinpaint.io.drive import told_if_full
 from xinpaint.io.job import check_same, run
 from xinpaint.io.jobspec import plan
 from xinpaint.io.ledger import COPIED, DONE, EMPTY, Ledger, block_name
@@ -207,7 +208,7 @@ def _repair(
 ) -> tuple[dict[str, list[Index]], int]:
     """Lay arrays out anew, make blocks pending and run the job for them; which, and how many."""
     bad = [*blocks["missing"], *blocks["corrupted"]]
-    with place.locked() as held:
+    with told_if_full(place), place.locked() as held:
         ledger = Ledger(place, held)
         _check_no_growth(ledger)
         call, told = ledger.attrs["call"], ledger.attrs["job"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from xinpaint.io.chunks import all_there, damage, dims_of
+from xinpaint.errors import JobError
+from xinpaint.io.chunks import Chunks, all_there, chunks_in, damage, dims_of, erase_all
 from xinpaint.io.engine import cpus
 from xinpaint.io.jobspec import Job
 from xinpaint.io.ledger import COPIED, DONE, EMPTY, Ledger
@@ -110,19 +111,56 @@ def heal(job: Job, head: xr.Dataset, result: Result, ledger: Ledger) -> list[Ind
     An array that was laid out passes for whole. So the intention is written first and taken back
     last; killed in between, the next one looks at the same arrays again.
     """
-    bad = list(dict.fromkeys([*arrays(ledger, deep=True).bad, *ledger.attrs.get("healing", ())]))
+    found = arrays(ledger, deep=True)
+    check_chunks(job, found)
+    bad = list(dict.fromkeys([*found.bad, *ledger.attrs.get("healing", ())]))
     if not bad:
+        if kept := _kept(ledger, found.large):
+            ledger.say(kept)
         return []
+    known = _known(ledger, found.large, bad)
     # the metadata is not gathered, it may not read; that of the store is laid out first, which
     # says that it is not complete
     ledger.say({"complete": False, "healing": bad}, gather=False)
-    mend(job, head, result, list(dict.fromkeys([_ROOT, *bad])), ledger.target)
+    mend(job, head, result, list(dict.fromkeys([_ROOT, *bad])), ledger, known)
     large = arrays(ledger, deep=False).large
+    for name in (name for name in bad if name in large and name not in known):
+        erase_all(ledger.target.zarr(write=True), name)  # how these are cut nobody knows
     words = damaged(ledger, {k: v for k, v in large.items() if k in bad}, deep=True)
     lost = [*words["missing"], *words["corrupted"]]
     ledger.reset(chosen(ledger, lost))
-    ledger.say({"healing": []})
+    ledger.say({"healing": [], **_kept(ledger, large)})
     return lost
+
+
+def check_chunks(job: Job, found: Arrays) -> None:
+    """Raise JobError where two blocks would write into one file, and one of them be lost."""
+    axes = zip(job.told["dims"], job.block, job.shape, strict=True)
+    cut = {dim: side for dim, side, size in axes if side < size}
+    for name, array in found.large.items():
+        files = array.shards or array.chunks
+        if any(cut.get(dim, n) % n for dim, n in zip(dims_of(array), files, strict=True)):
+            raise JobError(
+                f"{job.dst}/{name} is in files of {files} pixels, of which a block of {job.block} "
+                "is no whole number: the store was copied in other chunks. Use the one that was "
+                "copied (cp -r keeps its chunks), or fill into a new store"
+            )
+
+
+def _known(ledger: Ledger, large: Mapping[str, Any], bad: Sequence[str]) -> dict[str, Chunks]:
+    """Chunks of arrays, also of bad ones as far as the store says them and is right of others."""
+    said, there = ledger.attrs.get("arrays"), {n: a for n, a in large.items() if n not in bad}
+    known = {n: c for n, c in said.items() if c} if isinstance(said, dict) else {}
+    alike = all(known.get(name) == chunks_in(array) for name, array in there.items())
+    return known if alike else {}  # else it is of an earlier version, or was copied
+
+
+def _kept(ledger: Ledger, large: Mapping[str, Any]) -> dict[str, Any]:
+    """Attrs that say the chunks of arrays that are whole; empty where they say so already."""
+    said = ledger.attrs.get("arrays")
+    now: dict[str, Any] = {name: {} for name in said or ()}
+    now |= {name: chunks_in(array) for name, array in large.items()}
+    return {} if said in (None, now) else {"arrays": now}
 
 
 def chosen(ledger: Ledger, blocks: Sequence[Index]) -> Any:
