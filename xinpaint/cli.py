@@ -143,7 +143,7 @@ def _add_filled(commands: Any, fill: argparse.ArgumentParser) -> None:
 def _fill(args: argparse.Namespace) -> int:
     options = {k: v for k in _NEURAL if (v := getattr(args, k)) is not None}
     options |= dict(_option(words) for words in args.option)
-    if isinstance(args.src, Path) and (args.src.is_file() or not args.src.exists()):
+    if isinstance(args.src, Path) and (os.path.isfile(args.src) or not os.path.exists(args.src)):
         return cli_image.fill_image(args, options)
     cli_image.check_cube(args)
     from xinpaint.io.job import fill

@@ -197,6 +197,8 @@ def test_a_name_that_is_too_long_is_said(src: Path, tmp_path: Path) -> None:
             xinpaint.fill(src, tmp_path / ("n" * length), "fillnodata", **GIVEN)
     with pytest.raises(JobError, match="nothing is there"):
         status(tmp_path / ("n" * 300))
+    with pytest.raises(DataError, match="is not there: give a Zarr store"):
+        xinpaint.fill(tmp_path / ("n" * 300), tmp_path / "out.zarr", "fillnodata", **GIVEN)
 
 
 def test_the_blocks_of_a_store_hold_where_its_source_is_chunked_anew(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def open_path(path: Path | str) -> xr.Dataset:
     """
     if not isinstance(path, Path):
         return open_source(located(path), chunks={})
-    if not path.exists():
+    if not os.path.exists(path):
         raise DataError(f"{path} is not there: give a Zarr store or a GeoTIFF")
     try:
         if path.is_dir():

@@ -71,7 +71,7 @@ def open_source(
         Where there is no Zarr store.
     """
     options = options or {}
-    if "://" not in src and not Path(src).exists():
+    if "://" not in src and not os.path.exists(src):
         raise DataError(f"{src} is not there: give a Zarr store")
     store = zarr_store(src, options) if "://" in src else src
     try:
