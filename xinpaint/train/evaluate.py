@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -14,6 +15,13 @@ from xinpaint.core.intervals import half_width, score
 from xinpaint.train.data import Batch, Bool, Image
 from xinpaint.train.stacks import Stack, sample_dates
 
+#: Gaps of validation tasks, from a bank, a shape and a number: always the same ones.
+GAPS: Mapping[str, Callable[[Bool, tuple[int, int], int], Bool]] = {
+    "real": lambda bank, shape, k: masks.transplant(bank, shape, seed=1000 + k),
+    "edge": lambda _, shape, k: masks.scan_lines(shape, seed=2000 + k, position=0.95),
+    "wide": lambda _, shape, k: masks.scan_lines(shape, seed=3000 + k, position=0.95, width=3),
+    "clouds": lambda _, shape, k: masks.clouds(shape, seed=4000 + k, fraction=0.25),
+}
 #: How often `several` is corrected: it acts on a part of each pixel's spread only.
 _ROUNDS = 4
 
@@ -42,13 +50,16 @@ class Score:
         return f"PSNR {self.psnr:.3f} dB, 90 % covers {self.coverage:.3f}, CRPS {self.crps:.5f}"
 
 
-def validation_tasks(images: list[Image], bank: Bool, side: int = 256) -> list[Batch]:
-    """Two fixed tasks an image: a real gap pattern, and stripes at the scan edge."""
+def validation_tasks(
+    images: list[Image], bank: Bool, kinds: Sequence[str], side: int = 256
+) -> list[Batch]:
+    """A fixed task for each image and each of some kinds of :data:`GAPS`."""
     tasks = []
     for k, image in enumerate(images):
         height, width = (min(side, n // 8 * 8) for n in image.valid.shape[1:])
         valid = image.valid[:, :height, :width]
-        for kind, gap in _gaps(bank, (height, width), k):
+        for kind in kinds:
+            gap = GAPS[kind](bank, (height, width), k)
             parts = (image.values[:, :height, :width], valid & ~gap, valid & gap)
             arrays = (p[None].astype(np.float32) for p in parts)
             tasks.append(Batch(*arrays, name=f"{image.name} {kind}"))
@@ -56,7 +67,7 @@ def validation_tasks(images: list[Image], bank: Bool, side: int = 256) -> list[B
 
 
 def validation_dates(
-    images: list[Image], stacks: list[Stack], bank: Bool, side: int = 256
+    images: list[Image], stacks: list[Stack], bank: Bool, kinds: Sequence[str], side: int = 256
 ) -> list[Batch]:
     """Fixed tasks with other dates: real stacks (each date once the target), and pseudo-dates."""
     tasks = []
@@ -66,7 +77,8 @@ def validation_dates(
         for date in np.flatnonzero(stack.whole)[:4]:
             rest = [k for k in range(len(values)) if k != date][:6]
             away = (stack.days[rest] - stack.days[date])[None].astype(np.float32)
-            for kind, gap in _gaps(bank, (height, width), int(date)):
+            for kind in kinds:
+                gap = GAPS[kind](bank, (height, width), int(date))
                 space = (values[date], valid[date] & ~gap, valid[date] & gap)
                 arrays = [p[None].astype(np.float32) for p in (*space, values[rest], valid[rest])]
                 truth, context, target, others, known = arrays
@@ -76,14 +88,6 @@ def validation_dates(
         drawn = sample_dates(images, [], bank, patch=96, batch=24, dates=6, seed=[7, k])
         tasks.append(replace(drawn, name=f"pseudo-dates {k}"))
     return tasks
-
-
-def _gaps(bank: Bool, shape: tuple[int, int], number: int) -> list[tuple[str, Bool]]:
-    """A real gap pattern and stripes at the scan edge, always the same ones."""
-    return [
-        ("real", masks.transplant(bank, shape, seed=1000 + number)),
-        ("edge", masks.scan_lines(shape, seed=2000 + number, position=0.95)),
-    ]
 
 
 def probabilistic(net: nn.Module) -> bool:

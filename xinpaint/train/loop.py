@@ -165,7 +165,7 @@ def _gather(plan: Recipe, folder: Path) -> tuple[Callable[[int], Batch], list[Ba
             drawn = sample(images, bank, **sizes, seed=[plan.seed, step])
             return jittered(drawn, plan.jitter, seed=[plan.seed, step, 1])
 
-        return space, validation_tasks(held, real)
+        return space, validation_tasks(held, real, plan.validation_gaps)
     held_stacks, stacks = _split(plan, read_stacks(folder, plan.stacks, plan.context_only))
     stacks = [s for s in stacks if min(s.valid.shape[2:]) >= plan.patch]
     sizes["dates"] = plan.dates
@@ -175,7 +175,7 @@ def _gather(plan: Recipe, folder: Path) -> tuple[Callable[[int], Batch], list[Ba
         drawn = sample_dates(images, stacks, bank, **sizes, seed=[plan.seed, step], lies=lies)
         return jittered(drawn, plan.jitter, seed=[plan.seed, step, 1])
 
-    return time, validation_dates(held, held_stacks, real)
+    return time, validation_dates(held, held_stacks, real, plan.validation_gaps)
 
 
 def _split(plan: Recipe, found: list[Source]) -> tuple[list[Source], list[Source]]:

@@ -10,6 +10,7 @@ from typing import Any
 from xinpaint.errors import RecipeError
 from xinpaint.suggestions import did_you_mean
 from xinpaint.train.data import KINDS
+from xinpaint.train.evaluate import GAPS
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class Recipe:
     gaps : dict
         How often each kind of gap hides pixels, as numbers to be compared: real, wide_real, lines,
         wide_lines, clouds, both. The mixture of the shipped weights where empty.
+    validation_gaps : tuple of str
+        Kinds of gaps that choose and calibrate: keys of :data:`xinpaint.train.evaluate.GAPS`. A
+        net that is to be sure enough under wide stripes and clouds, too, is calibrated under all.
     jitter : float
         Radiometric jitter: gain and offset of each band and date within so much, and noise.
     patch, batch : int
@@ -99,6 +103,7 @@ class Recipe:
     start: str = ""
     spatial: str = ""
     gaps: dict[str, float] = field(default_factory=dict)
+    validation_gaps: tuple[str, ...] = ("real", "edge")
     jitter: float = 0.0
     patch: int = 96
     batch: int = 24
@@ -127,6 +132,9 @@ class Recipe:
         if min([self.jitter, self.patience, *self.gaps.values()]) < 0:
             found = f"jitter = {self.jitter}, patience = {self.patience}, gaps = {self.gaps}"
             raise RecipeError(f"{found}: none of these may be below 0")
+        if set(self.validation_gaps) - set(GAPS) or not self.validation_gaps:
+            found = f"validation_gaps = {list(self.validation_gaps)}"
+            raise RecipeError(f"{found}: wanted some of {list(GAPS)}")
         if not 0 <= self.dates <= 6:
             raise RecipeError(f"dates = {self.dates}: use 0 (space alone) to 6")
         for name in ("batch", "steps", "save_every", "validate_every"):
@@ -180,6 +188,8 @@ def read(path: str | Path) -> Recipe:
     for name in ("images", "masks", "validation", "stacks", "context_only", "shores", "labels"):
         given = found.get(name, [])
         found[name] = (given,) if isinstance(given, str) else tuple(given)
+    if "validation_gaps" in found:
+        found["validation_gaps"] = tuple(found["validation_gaps"])
     if "class_weights" in found:
         found["class_weights"] = tuple(found["class_weights"])
     return Recipe(**found)
