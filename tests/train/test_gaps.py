@@ -9,8 +9,8 @@ import xarray as xr
 import xinpaint
 from xinpaint.core import masks
 from xinpaint.errors import DataError, RecipeError, SchemaError
-from xinpaint.train import data
-from xinpaint.train.recipe import Recipe
+from xinpaint.train import data, evaluate
+from xinpaint.train.recipe import Recipe, read
 
 BANK = np.stack([masks.scan_lines((128, 128), seed=k, position=0.6) for k in range(3)])
 
@@ -177,12 +177,29 @@ def test_small_and_large_patches_have_a_loss(patch: int) -> None:
     assert float(ms_ssim_loss(1 - truth, truth, 1 - target, target)) > 0.05
 
 
+def test_validation_hides_under_the_gaps_of_the_recipe(tmp_path) -> None:
+    values = np.random.default_rng(0).random((2, 128, 128)).astype(np.float32)
+    image = data.Image("one", values, np.ones_like(values, bool))
+    tasks = evaluate.validation_tasks([image], BANK, tuple(evaluate.GAPS))
+    assert [task.name for task in tasks] == [f"one {kind}" for kind in evaluate.GAPS]
+    hidden = {task.name.split()[1]: float(task.target.mean()) for task in tasks}
+    assert hidden["wide"] > hidden["edge"] > hidden["real"] > 0.05
+    assert hidden["clouds"] == pytest.approx(0.25, abs=0.01)
+    path = tmp_path / "r.toml"
+    path.write_text(
+        'name = "x"\nvalidation = "one"\nimages = ["a"]\nmasks = ["b"]\nvalidation_gaps = ["wide"]'
+    )
+    assert read(path).validation_gaps == ("wide",)
+
+
 def test_recipes_name_what_is_wrong_with_them() -> None:
     for key, value, said in (
         ("patch", 32, "patch = 32"),
         ("patch", 100, "patch = 100"),
         ("gaps", {"holes": 1.0}, "wanted shares of"),
         ("gaps", {"real": 0.0}, "not all 0"),
+        ("validation_gaps", ("real", "holes"), "wanted some of .*'edge'"),
+        ("validation_gaps", (), r"validation_gaps = \[\]: wanted some of"),
         ("jitter", -0.1, r"jitter = -0\.1.* below 0"),
         ("patience", -1, r"patience = -1.* below 0"),
     ):
