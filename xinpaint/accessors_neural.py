@@ -30,6 +30,7 @@ class Neural:
         weights: str | PathLike[str] | None = None,
         device: str = "auto",
         precision: Literal["exact", "bf16", "fp16"] = "exact",
+        turns: Literal[1, 2, 4] | None = None,
         observed: Mask = None,
         where: Mask = None,
     ) -> xr.Dataset:
@@ -60,6 +61,9 @@ class Neural:
             Where the net runs; "auto" takes the fastest at hand.
         precision : {"exact", "bf16", "fp16"}
             "exact" is float32; the others are mixed precision, faster on most GPUs.
+        turns : {1, 2, 4}, optional
+            How many orientations of the image "convnp" and "convcnp" look at and average: the
+            shipped weights TURNSWORD, 1 is faster and errs a little more.
         observed, where : bool DataArray or Dataset, optional
             See the class.
 
@@ -78,6 +82,7 @@ class Neural:
             "weights": weights,
             "device": device,
             "precision": precision,
+            "turns": turns,
             "context": context,
             "max_dates": max_dates,
             "max_days": max_days,

@@ -8,7 +8,7 @@ from xinpaint.nets.setconv import SetConv, local_density, local_statistics, wind
 ALL = {"levels": True, "between": (12, 20)}
 
 
-@pytest.fixture(scope="module", params=[{}, ALL], ids=["plain", "all"])
+@pytest.fixture(scope="module", params=[{}, ALL, ALL | {"turns": 4}], ids=["plain", "all", "turns"])
 def net(request):
     torch.manual_seed(0)
     made = ConvCNP((8, 8, 8), (0, 8, 8), **request.param).eval().requires_grad_(False)

@@ -6,22 +6,23 @@ import pytest
 import torch
 from torch import Tensor
 
+from xinpaint.methods.neural import REACH_OF_DATES
 from xinpaint.nets.convnp import ConvNP
 from xinpaint.nets.regression import REACH, regress, regressions
 
 
-def made_of(fine: bool) -> ConvNP:
+def made_of(fine: bool, turns: int = 1) -> ConvNP:
     """A plain net, or one with all there is."""
     numbers = {"widths": (8, 8, 8), "shared": (0, 8, 8), "levels": fine} | (
-        {"between": (12, 20)} if fine else {}
+        {"between": (12, 20), "turns": turns} if fine else {}
     )
-    return ConvNP(numbers, width=8, deep=8, shared=8, fine=fine)
+    return ConvNP(numbers, width=8, deep=8, shared=8, fine=fine, turns=turns, align=turns > 1)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["plain", "fine"])
+@pytest.fixture(scope="module", params=[(False,), (True,), (True, 4)], ids=str)
 def net(request: pytest.FixtureRequest) -> ConvNP:
     torch.manual_seed(3)
-    made = made_of(request.param)
+    made = made_of(*request.param)
     for parameter in made.parameters():  # a last layer near zero would hide what the trunk does
         parameter.data += 0.05 * torch.randn_like(parameter)
     return made.eval()
@@ -100,7 +101,7 @@ def test_units_mean_nothing(net: ConvNP) -> None:
 
 
 def test_nothing_beyond_the_reach_matters(net: ConvNP) -> None:
-    assert net.reach <= 64
+    assert net.reach <= (REACH_OF_DATES if net.align else 64)
     given = drawn(1, side=160)
     one = net(*given)
     far = [part.clone() for part in given]

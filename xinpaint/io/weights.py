@@ -32,8 +32,8 @@ MODELS = ("convnp", "convcnp", "convlnp", "ongrid")
 WATER = "unet3d-water"
 #: What the card of a net says that takes whatever bands there are.
 ANY_BANDS = "any number, any order, any unit"
-#: Nets that take other dates, that tell classes instead of filling.
-DATED, CLASSIFIERS = {"convnp"}, {"unet3d"}
+#: Nets that take other dates, that average orientations, that tell classes instead of filling.
+DATED, TURNED, CLASSIFIERS = {"convnp"}, {"convnp", "convcnp"}, {"unet3d"}
 
 _LOCK = threading.Lock()
 
@@ -124,9 +124,8 @@ def card(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     place = Path(path).with_suffix(".json")
     if not place.is_file():
-        raise WeightsError(
-            f"{path} has no card: put {place.name} beside it, which `xinpaint train` wrote with it"
-        )
+        found = f"{path} has no card: put {place.name} beside it"
+        raise WeightsError(f"{found}, which `xinpaint train` wrote with it")
     try:
         told = json.loads(place.read_text())
     except ValueError as error:
@@ -203,7 +202,7 @@ def filler(name: str, **options: Any) -> Filler:
         One of :data:`NEURAL` or of :data:`xinpaint.methods.table.METHODS`.
     **options
         The method's own; for neural methods ``weights``, ``device``, ``precision``, ``context``,
-        ``max_dates``, ``max_days`` and ``seed``, for ``"convnp"`` also ``model``.
+        ``max_dates``, ``max_days``, ``turns`` and ``seed``, for ``"convnp"`` also ``model``.
 
     Raises
     ------
@@ -219,7 +218,12 @@ def filler(name: str, **options: Any) -> Filler:
 
             model = options.pop("model", None) if name == "convnp" else name
             source = _source(name, model, options.pop("weights", None))
-            options["context"] = _context(source, options.get("context", "auto"))
+            net = card(source.path)["net"]
+            if options.get("turns") is not None and net not in TURNED:
+                raise MethodError(
+                    f"turns: only {sorted(TURNED)} know it, not {net!r}; leave it out"
+                )
+            options["context"] = _context(source, net, options.get("context", "auto"))
             return NeuralFiller(source, **options)
         return METHODS[name](**options)
     except TypeError as error:
@@ -259,9 +263,9 @@ def _source(name: str, model: str | None, weights: str | os.PathLike[str] | None
     return source
 
 
-def _context(source: Weights, asked: str) -> str:
+def _context(source: Weights, net: str, asked: str) -> str:
     """Space alone for nets that take no other dates; an error if time was asked of one."""
-    if card(source.path)["net"] in DATED:
+    if net in DATED:
         return asked
     if asked == "time":
         raise WeightsError(
@@ -282,17 +286,15 @@ def _net(weights: Weights, device: str) -> nn.Module:
     told = card(weights.path)
     if sha256(weights.path) != weights.sha256:
         raise WeightsError(f"{weights.path} changed since it was chosen: choose it again")
-    if told["net"] not in NETS:
+    if (name := told["net"]) not in NETS:
         known = f"known are {sorted(NETS)}: update xinpaint, or choose others"
-        raise WeightsError(f"{weights.path} needs net {told['net']!r}; {known}")
+        raise WeightsError(f"{weights.path} needs net {name!r}; {known}")
     try:
         state = load_file(weights.path)
-        net = NETS[told["net"]](**told["numbers"])
+        net = NETS[name](**told["numbers"])
         net.load_state_dict(state)
-    except (SafetensorError, RuntimeError, TypeError) as error:
-        raise WeightsError(
-            f"{weights.path} does not fit {told['net']}: {error}; choose others"
-        ) from error
+    except (SafetensorError, RuntimeError, TypeError, ValueError) as error:
+        raise WeightsError(f"{weights.path} does not fit {name}: {error}; choose others") from error
     if bad := [k for k, v in state.items() if not bool(torch.isfinite(v).all())]:
         raise WeightsError(f"{weights.path} holds NaN or infinity in {bad[:3]}: train it again")
     return net.to(device).eval().requires_grad_(False)

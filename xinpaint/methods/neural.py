@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 
 #: Draws of a latent net behind its moments.
 DRAWS = 16
-#: Every shipped net looks this far, in pixels.
-REACH = 64
+#: Every shipped net looks this far, in pixels; one that looks at other dates, at these this far.
+REACH, REACH_OF_DATES = 64, 93
+#: Orientations that can be averaged, as :data:`xinpaint.nets.turns.COUNTS` (this needs no torch).
+TURNS = (1, 2, 4)
 #: Dates to fill, each with the other dates it is told of.
 Asked = Sequence[tuple[int, tuple[int, ...]]]
 #: Mean and standard deviation.
@@ -86,6 +88,9 @@ class NeuralFiller:
     precision : {"exact", "bf16", "fp16"}
         "exact" is float32; the others let the net's convolutions compute in half as many bits,
         faster on most GPUs. What decides the unit of an answer stays exact.
+    turns : {1, 2, 4}, optional
+        How many orientations of the image a ConvNP looks at and averages, other than its weights
+        are made for.
 
     Raises
     ------
@@ -102,6 +107,7 @@ class NeuralFiller:
     max_days: float | None = None
     seed: int = 0
     precision: str = "exact"
+    turns: int | None = None
 
     def __post_init__(self) -> None:
         if self.context not in ("space", "time", "auto"):
@@ -114,6 +120,8 @@ class NeuralFiller:
         check_whole("convnp", "seed", self.seed, least=0)
         if self.precision not in PRECISIONS:
             raise MethodError(f"precision = {self.precision!r}: use one of {list(PRECISIONS)}")
+        if self.turns is not None and (self.turns is True or self.turns not in TURNS):
+            raise MethodError(f"turns = {self.turns!r}: use one of {list(TURNS)}, or leave it out")
         if self.device not in ("auto", "cpu"):  # these are always at hand: torch can wait
             resolve(self.device)
 
@@ -125,12 +133,15 @@ class NeuralFiller:
     @property
     def halo(self) -> Halo:
         """The net's reach in space; as many dates as may be asked."""
-        return Halo(0 if self.context == "space" else self.max_dates, REACH, REACH)
+        if self.context == "space":
+            return Halo(0, REACH, REACH)
+        return Halo(self.max_dates, REACH_OF_DATES, REACH_OF_DATES)
 
     @property
     def attrs(self) -> dict[str, str]:
         """What the result should tell of its making."""
         told = {"xinpaint_weights_sha256": self.source.sha256, "xinpaint_context": self.context}
+        told |= {} if self.turns is None else {"xinpaint_turns": str(self.turns)}
         return told if self.precision == "exact" else told | {"xinpaint_precision": self.precision}
 
     def in_space(self) -> NeuralFiller:
@@ -139,7 +150,7 @@ class NeuralFiller:
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         asked = (self.context, self.max_dates, self.max_days, self.seed)
-        how = (self.device, self.precision)
+        how = (self.device, self.precision, *(() if self.turns is None else (self.turns,)))
         return (type(self).__name__, self.source.sha256, *how, *asked)
 
     def fill(self, task: Task) -> Fill:
@@ -208,7 +219,8 @@ class NeuralFiller:
         # only what the device does is done under its lock, so that threads prepare beside it
         with lock(device), torch.inference_mode(), computing(device, self.precision):
             asked = [torch.from_numpy(part).to(device) for part in given]
-            mean, std = (part.float().cpu().numpy() for part in net(*asked))
+            how = {} if self.turns is None else {"turns": self.turns}
+            mean, std = (part.float().cpu().numpy() for part in net(*asked, **how))
         rows, columns = inside(task, net.stride)
         return mean[:, :, rows, columns], std[:, :, rows, columns]
 

@@ -18,6 +18,9 @@ from xinpaint.methods.others import check_dates
 class LocalRegression:
     """Ridge regression of each band on all bands of other dates, in windows of 20 pixels.
 
+    Each other date is first moved by the part of a pixel that it lies off, as measured around each
+    pixel (:mod:`xinpaint.nets.align`).
+
     Every other date that saw a pixel predicts it; the predictions are averaged with weights
     1 / (mean square of their residuals around the pixel)², so that a hazy or changed date is
     outvoted where it lies. No training, no weights; the base that the spatio-temporal net
@@ -45,10 +48,11 @@ class LocalRegression:
 
     @property
     def halo(self) -> Halo:
-        """As many dates as may be asked; windows, interpolation and residuals in space."""
+        """As many dates as may be asked; windows, interpolation, residuals and shifts in space."""
+        from xinpaint.nets.align import REACH as ALIGNED
         from xinpaint.nets.regression import REACH
 
-        return Halo(self.max_dates, REACH, REACH)
+        return Halo(self.max_dates, REACH + ALIGNED, REACH + ALIGNED)
 
     def fill(self, task: Task) -> Fill:
         """Mean, and the standard deviation that residuals and the dates' disagreement tell.
@@ -75,6 +79,7 @@ def _answer(task: Task, date: int, others: list[int]) -> tuple[Any, Any]:
     """One date ``[b y x]`` from its regressions on the others."""
     import torch
 
+    from xinpaint.nets.align import align
     from xinpaint.nets.regression import CELL, regress, weigh
 
     with torch.inference_mode():
@@ -82,6 +87,7 @@ def _answer(task: Task, date: int, others: list[int]) -> tuple[Any, Any]:
         told = []
         for other in others:
             theirs, seen = (torch.from_numpy(a) for a in aligned(task, [other], CELL))
+            theirs = align(values, context, theirs, seen)
             told.append(regress(values, context, theirs, seen))
         evidence, _ = weigh(told, [torch.zeros_like(values)] * len(told))
         lost = torch.full_like(values, torch.nan)

@@ -9,14 +9,17 @@ No statistic over a tile, batch or image: the reach is finite and known (:attr:`
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xinpaint.nets.frame import Frame, answer, standardise
+from xinpaint.nets.levels import Levels
 from xinpaint.nets.planes import each, lone, raised, strips
 from xinpaint.nets.setconv import SetConv
+from xinpaint.nets.turns import averaged, check_turns, flipped
 
 STRIDE = 8
 
@@ -49,6 +52,14 @@ class Block(nn.Module):
         return deeper.add_(x)
 
 
+class Seen(NamedTuple):
+    """What the convolutions look at, ``[n b y x]``: z-scores, context (0 or 1), and levels."""
+
+    z: Tensor
+    context: Tensor
+    levels: Levels | None
+
+
 class ConvCNP(nn.Module):
     """Conditional neural process on the grid.
 
@@ -66,6 +77,8 @@ class ConvCNP(nn.Module):
         Also look at how the level changes across each pixel and far around it.
     between : sequence of int
         Radii of windows between `radius` and `far`, for the middle of wide gaps.
+    turns : {1, 2, 4}
+        Orientations whose answers are averaged (:mod:`xinpaint.nets.turns`); one in training.
     """
 
     stride = STRIDE
@@ -78,10 +91,12 @@ class ConvCNP(nn.Module):
         far: int = 32,
         levels: bool = False,
         between: tuple[int, ...] = (),
+        turns: int = 1,
     ) -> None:
         super().__init__()
         w0, w1, w2 = widths
         self.radius, self.far, self.levels, self.between = radius, far, levels, tuple(between)
+        self.turns = check_turns(turns)
         self.setconv = SetConv(5)
         self.stem = nn.Conv2d(28 if levels else 16, w0, 3, padding=1)
         self.enter0 = Block(w0, shared[0])
@@ -109,13 +124,17 @@ class ConvCNP(nn.Module):
         trunk = 2 * (1 + 2 + 2) + 4 * (2 + 2) + 8 * 2 + (STRIDE - 1)
         return max(2 * self.radius + 2 + trunk, 2 * self.far)
 
-    def forward(self, values: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, values: Tensor, context: Tensor, *, turns: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of every pixel, in the unit of `values`.
 
         Parameters
         ----------
         values, context : float32 ``[n b y x]``
             y and x multiples of 8, aligned to the grid; values are read under context (1.0) only.
+        turns : {1, 2, 4}, optional
+            Orientations, other than the net's own number of them.
 
         Returns
         -------
@@ -123,7 +142,7 @@ class ConvCNP(nn.Module):
             NaN where too little context is in reach.
         """
         values = torch.where(context > 0, values, torch.zeros_like(values))
-        return self.respond(self.frame(values, context), context)
+        return self.respond(self.frame(values, context), context, turns)
 
     def frame(self, values: Tensor, context: Tensor) -> Frame:
         """Standardised context, and the unit in which it is answered."""
@@ -131,15 +150,19 @@ class ConvCNP(nn.Module):
             values, context, self.radius, self.far, levels=self.levels, between=self.between
         )
 
-    def respond(self, frame: Frame, context: Tensor) -> tuple[Tensor, Tensor]:
+    def respond(
+        self, frame: Frame, context: Tensor, turns: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, from the standardised context."""
-        offset, scale = self.trunk(frame, context)
+        count = turns or (1 if self.training else self.turns)
+        seen = Seen(frame.z, context, frame.levels)
+        offset, scale = averaged(lambda axes: self.trunk(flipped(seen, axes)), count)
         return answer(frame, offset, scale * self.temperature)
 
-    def trunk(self, frame: Frame, context: Tensor) -> tuple[Tensor, Tensor]:
+    def trunk(self, seen: Seen) -> tuple[Tensor, Tensor]:
         """Offset and scale in units of the local spread, from standardised context."""
-        shape, bands = context.shape, context.shape[1]
-        z, context, *levels = (lone(x) for x in (frame.z, context, *(frame.levels or ())))
+        shape, bands = seen.z.shape, seen.z.shape[1]
+        z, context, *levels = (lone(x) for x in (seen.z, seen.context, *(seen.levels or ())))
         x0 = self.enter0(each(self._begin, z, context, *levels[:3]), bands)
         x1 = self.enter1(each(partial(_lower, self.down1, 2), x0, z, context), bands)
         x2 = self.deep(each(partial(_lower, self.down2, 4), x1, z, context), bands)

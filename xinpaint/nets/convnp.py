@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from xinpaint.nets.align import REACH as ALIGNED
 from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP
 from xinpaint.nets.frame import Frame
 from xinpaint.nets.other import Other, look
@@ -37,9 +38,18 @@ from xinpaint.nets.planes import (
 )
 from xinpaint.nets.regression import REACH, Evidence, weigh
 from xinpaint.nets.setconv import local_density, local_statistics
+from xinpaint.nets.turns import averaged, check_turns, flipped
 
 #: The unit of what the trunk sees: local statistics that reach twice as far, in pixels.
 UNIT = 12
+
+
+class Sight(NamedTuple):
+    """The date to be filled, ``[n b y x]``: its values, context (0 or 1), and both in units."""
+
+    values: Tensor
+    context: Tensor
+    frame: Frame
 
 
 class ConvNP(nn.Module):
@@ -55,6 +65,10 @@ class ConvNP(nn.Module):
         Channels of the branch shared by all bands.
     fine : bool
         Regress each date in a narrow window too, and choose between the two pixel by pixel.
+    turns : {1, 2, 4}
+        Orientations whose answers are averaged (:mod:`xinpaint.nets.turns`); one in training.
+    align : bool
+        Move each date by the part of a pixel that it lies off (:mod:`xinpaint.nets.align`).
     """
 
     stride = STRIDE
@@ -66,9 +80,11 @@ class ConvNP(nn.Module):
         deep: int = 64,
         shared: int = 64,
         fine: bool = False,
+        turns: int = 1,
+        align: bool = False,
     ) -> None:
         super().__init__()
-        self.fine = fine
+        self.fine, self.turns, self.align = fine, check_turns(turns), align
         self.spatial = ConvCNP(**(spatial or {}))
         self.date_in = nn.Conv2d(26 + 4 * fine, width, 3, padding=1)
         self.date = Block(width, 0)
@@ -95,7 +111,7 @@ class ConvNP(nn.Module):
     def reach(self) -> int:
         """Pixels that context can be away and matter."""
         trunk = 2 * (1 + 2) + 2 * (1 + 2) + 4 * 2 + 2 * 2 + 3
-        return max(self.spatial.reach, REACH + trunk)
+        return max(self.spatial.reach, REACH + trunk + self.align * ALIGNED)
 
     def train(self, mode: bool = True) -> ConvNP:
         """Train everything but the spatial part, which stays as it came."""
@@ -110,6 +126,8 @@ class ConvNP(nn.Module):
         others: Tensor | None = None,
         others_context: Tensor | None = None,
         away: Tensor | None = None,
+        *,
+        turns: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of every pixel, in the unit of `values`.
 
@@ -121,6 +139,8 @@ class ConvNP(nn.Module):
             The other dates, in any order; the same bands and unit.
         away : float32 ``[n k]``, optional
             Their distance in days, signed.
+        turns : {1, 2, 4}, optional
+            Orientations, if not the net's own number of them.
 
         Returns
         -------
@@ -130,66 +150,65 @@ class ConvNP(nn.Module):
         values = torch.where(context > 0, values, torch.zeros_like(values))
         far = self.spatial.frame(values, context)
         with torch.no_grad():
-            space = self.spatial.respond(far, context)
+            space = self.spatial.respond(far, context, turns)
         if others is None or others_context is None or away is None or not others.shape[1]:
             return space
         with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
-            dates = [
-                look(values, context, others[:, k], others_context[:, k], away[:, k], self.fine)
-                for k in range(others.shape[1])
-            ]
+            rows = zip(others.unbind(1), others_context.unbind(1), away.unbind(1), strict=True)
+            dates = [look(values, context, *row, self.fine, self.align) for row in rows]
         # what the trunk sees must not reach as far as the answers' unit does
         mean, spread = local_statistics(values, local_density(context, UNIT), UNIT)
         frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), far.support)
-        evidence, finer, mixed = self._weigh(values, context, frame, dates)
-        x = self._trunk(values, context, frame, evidence, finer, mixed)
-        told = [
-            self._decide(*bands_of((far, space, evidence, finer, x), one))
-            for one in pieces(values.shape[1], values)
-        ]
-        mean, std = (torch.cat(parts, 1) for parts in zip(*told, strict=True))
-        return mean, std
+        count = turns or (1 if self.training else self.turns)
+
+        def answer(axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+            sight = flipped(Sight(values, context, frame), axes)
+            evidence, finer, mixed = self._weigh(sight, dates, axes)
+            x = self._trunk(sight, evidence, finer, mixed)
+            told = [
+                self._decide(
+                    *flipped(bands_of((far, space), one), axes),
+                    *bands_of((evidence, finer, x), one),
+                )
+                for one in pieces(values.shape[1], values)
+            ]
+            mean, std = (torch.cat(parts, 1) for parts in zip(*told, strict=True))
+            return mean, std
+
+        return averaged(answer, count)
 
     def _weigh(
-        self, values: Tensor, context: Tensor, frame: Frame, dates: list[Other]
+        self, sight: Sight, dates: list[Other], axes: tuple[int, ...]
     ) -> tuple[Evidence, Tensor, Tensor]:
-        """`_believe`, of all bands."""
+        """`_believe`, of all bands, with dates that are still to be flipped."""
         told = [
-            self._believe(*bands_of((values, context, frame, dates), one))
-            for one in pieces(values.shape[1], values)
+            self._believe(bands_of(sight, one), flipped(bands_of(dates, one), axes))
+            for one in pieces(sight.values.shape[1], sight.values)
         ]
         evidences, finers, mixtures = zip(*told, strict=True)
         evidence = Evidence(*(torch.cat(parts, 1) for parts in zip(*evidences, strict=True)))
         return evidence, torch.cat(finers, 1), torch.cat(mixtures, 1)
 
-    def _believe(
-        self, values: Tensor, context: Tensor, frame: Frame, dates: list[Other]
-    ) -> tuple[Evidence, Tensor, Tensor]:
+    def _believe(self, sight: Sight, dates: list[Other]) -> tuple[Evidence, Tensor, Tensor]:
         """How much each date is believed in each pixel of some bands, and what follows from that.
 
         The last answer are the dates' own channels so mixed, ``[n b width y/2 x/2]``.
         """
         found = [date.regression for date in dates]
-        plain = weigh(found, [torch.zeros_like(frame.z) for _ in dates])[0]
-        told = [self._encode(values, context, frame, plain, date) for date in dates]
+        plain = weigh(found, [torch.zeros_like(sight.values) for _ in dates])[0]
+        told = [self._encode(sight, plain, date) for date in dates]
         seen = [half(r.mean.isfinite()) for r in found]
         pooled = total(h * s for h, s in zip(told, seen, strict=True))
         pooled = self.together(pooled / total(seen).clamp_min(1e-6))
-        trust = [full(self.trust(F.relu(h + pooled)), frame.z.shape).float() for h in told]
+        trust = [full(self.trust(F.relu(h + pooled)), sight.values.shape).float() for h in told]
         evidence, weights = weigh(found, trust)
         mixed = total(h * half(w) for h, w in zip(told, weights, strict=True))
         finer = total(date.finer * w for date, w in zip(dates, weights, strict=True))
-        return evidence, finer, mixed.unflatten(0, values.shape[:2])
+        return evidence, finer, mixed.unflatten(0, sight.values.shape[:2])
 
-    def _encode(
-        self,
-        values: Tensor,
-        context: Tensor,
-        frame: Frame,
-        plain: Evidence,
-        date: Other,
-    ) -> Tensor:
+    def _encode(self, sight: Sight, plain: Evidence, date: Other) -> Tensor:
         """One date and band at half the resolution, ``[n·b width y/2 x/2]``."""
+        values, context, frame = sight
         regression = date.regression
         known = regression.mean.isfinite()
         both = known & (context > 0)
@@ -212,16 +231,9 @@ class ConvNP(nn.Module):
         deeper: Tensor = self.date(F.relu(x, inplace=True), 1)
         return deeper
 
-    def _trunk(
-        self,
-        values: Tensor,
-        context: Tensor,
-        frame: Frame,
-        evidence: Evidence,
-        finer: Tensor,
-        mixed: Tensor,
-    ) -> Tensor:
+    def _trunk(self, sight: Sight, evidence: Evidence, finer: Tensor, mixed: Tensor) -> Tensor:
         """What all bands and dates say together, ``[n b width y/2 x/2]``."""
+        values, context, frame = sight
         bands = values.shape[1]
         there = evidence.seen & (context > 0)
         near = [

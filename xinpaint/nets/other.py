@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from xinpaint.nets.align import align
 from xinpaint.nets.planes import unit
 from xinpaint.nets.regression import NEAR, Regression, regressions
 from xinpaint.nets.setconv import local_density, local_statistics
@@ -29,10 +30,18 @@ class Other(NamedTuple):
 
 
 def look(
-    values: Tensor, context: Tensor, other: Tensor, mask: Tensor, away: Tensor, fine: bool
+    values: Tensor,
+    context: Tensor,
+    other: Tensor,
+    mask: Tensor,
+    away: Tensor,
+    fine: bool = False,
+    aligned: bool = False,
 ) -> Other:
-    """What another date ``[n b y x]`` says; of a fine net, with a narrow window, too."""
+    """What another date ``[n b y x]`` says, `aligned` or as it came; with a narrow window, too."""
     other = torch.where(mask > 0, other, torch.zeros_like(other))
+    if aligned:
+        other = align(values, context, other, mask)
     found = regressions(values, context, other, mask, (NEAR, NARROW) if fine else (NEAR,))
     finer = (found[-1].mean - found[0].mean).nan_to_num()
     return Other(found[0], finer, _own(other, mask), away)

@@ -76,6 +76,8 @@ def regressions(
     other: Tensor,
     other_context: Tensor,
     nears: Sequence[int] = (NEAR,),
+    *,
+    rough: bool = False,
 ) -> list[Regression]:
     """Predict every band of a date from all bands of another one, with one or more windows.
 
@@ -88,6 +90,8 @@ def regressions(
         The other date, likewise. A pixel counts as seen where all its bands are.
     nears : sequence of int
         Half sides of the near window in cells, one for each answer.
+    rough : bool
+        Look at nothing but the near window: no wide one, and no residuals around a pixel.
 
     Returns
     -------
@@ -103,9 +107,10 @@ def regressions(
         both = seen * context[:, bands][:, :1]
         sums, size = _gram(values[:, bands], other, both)
         for near, part in zip(nears, parts, strict=True):
-            solved, enough = _solve(_windows(sums, near), size)
+            solved, enough = _solve(_box(sums, near) if rough else _windows(sums, near), size)
             share = _finer(enough.double())
-            where = _Where(seen > 0, both > 0, share, window_sum(both * (share > 0).double(), BLUR))
+            around = None if rough else window_sum(both * (share > 0).double(), BLUR)
+            where = _Where(seen > 0, both > 0, share, around)
             for one in pieces(size[0] - size[1], values):
                 fit = [x[:, one] for x in solved]
                 part.append(_answer(fit, values[:, bands][:, one], other, where))
@@ -114,12 +119,15 @@ def regressions(
 
 
 class _Where(NamedTuple):
-    """Of pixels ``[n 1 y x]``: seen, on both dates, share of fitted cells, neighbours on both."""
+    """Of pixels ``[n 1 y x]``: seen, on both dates, share of fitted cells, neighbours on both.
+
+    The last are not there where no residuals of neighbours are wanted.
+    """
 
     seen: Tensor
     both: Tensor
     share: Tensor
-    near: Tensor
+    near: Tensor | None
 
 
 def _answer(
@@ -130,9 +138,9 @@ def _answer(
     known = where.share > 0
     share = where.share.clamp_min(1e-12)
     mean = _predict(slopes, intercept, other) / share
-    # residuals of near pixels, averaged and shrunk where there are few
-    residual = torch.where(where.both & known, values - mean, torch.zeros_like(mean))
-    mean = mean + window_sum(residual, BLUR) / (where.near + 0.1 * (2 * BLUR + 1) ** 4)
+    if where.near is not None:  # residuals of near pixels, averaged and shrunk where there are few
+        residual = torch.where(where.both & known, values - mean, torch.zeros_like(mean))
+        mean = mean + window_sum(residual, BLUR) / (where.near + 0.1 * (2 * BLUR + 1) ** 4)
     lost = torch.full_like(mean, torch.nan)
     told = torch.where(known & where.seen, mean, lost), _finer(error) / share
     return (

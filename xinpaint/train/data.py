@@ -179,12 +179,20 @@ def random_gap(bank: Bool | Gaps, shape: tuple[int, int], rng: np.random.Generat
 
 
 def sample(
-    images: list[Image], bank: Bool | Gaps, *, patch: int, batch: int, seed: list[int]
+    images: list[Image],
+    bank: Bool | Gaps,
+    *,
+    patch: int,
+    batch: int,
+    seed: list[int],
+    zoom: float = 1.0,
 ) -> Batch:
     """The tasks of one step; the same seed gives the same tasks.
 
     Every task is a patch of some bands of one image, turned, mixed and bent in radiometry,
-    with a gap pattern laid over it: context = observed minus hidden, target = hidden.
+    with a gap pattern laid over it: context = observed minus hidden, target = hidden. A `zoom`
+    above 1 also shows every second patch in pixels up to so many times as large, or a fifth
+    smaller: other resolutions, other places.
     """
     rng = np.random.default_rng(seed)
     bands = int(rng.choice([1, 2, 3, 4, 6], p=[0.2, 0.1, 0.3, 0.15, 0.25]))
@@ -192,7 +200,7 @@ def sample(
     parts = []
     for _ in range(max(1, batch // bands)):
         image = images[rng.choice(len(images), p=weight / weight.sum())]
-        values, valid = _patch(image, bands, patch, rng)
+        values, valid = _patch(image, bands, patch, rng, zoom)
         gap = np.stack([random_gap(bank, (patch, patch), rng)] * bands)
         if rng.random() < 0.1:
             gap[rng.integers(bands)] |= random_gap(bank, (patch, patch), rng)
@@ -201,16 +209,10 @@ def sample(
     return Batch(truth, context, target)
 
 
-def _patch(image: Image, bands: int, size: int, rng: np.random.Generator) -> tuple[Float, Bool]:
-    values, valid = image.values, image.valid
-    coarse = 2 if min(values.shape[1:]) >= 2 * size and rng.random() < _coarsen(image.name) else 1
-    side = size * coarse
-    y, x = (int(rng.integers(n - side + 1)) for n in values.shape[1:])
-    values, valid = values[:, y : y + side, x : x + side], valid[:, y : y + side, x : x + side]
-    if coarse > 1:
-        cells = (-1, size, 2, size, 2)
-        values = values.reshape(cells).mean((2, 4))
-        valid = np.logical_and.reduce(valid.reshape(cells), axis=(2, 4))
+def _patch(
+    image: Image, bands: int, size: int, rng: np.random.Generator, zoom: float
+) -> tuple[Float, Bool]:
+    values, valid = _cut(image, size, rng, zoom)
     turn, flip = int(rng.integers(4)), rng.random() < 0.5
     values, valid = np.rot90(values, turn, (1, 2)), np.rot90(valid, turn, (1, 2))
     if flip:
@@ -226,6 +228,37 @@ def _patch(image: Image, bands: int, size: int, rng: np.random.Generator) -> tup
         bend = rng.uniform(0.6, 1.6, (bands, 1, 1)).astype(np.float32)
         values = np.sign(values) * np.abs(values) ** bend
     return np.where(valid, values, 0).astype(np.float32), np.ascontiguousarray(valid)
+
+
+def _cut(image: Image, size: int, rng: np.random.Generator, zoom: float) -> tuple[Float, Bool]:
+    """A random square of all bands, its pixels as they are or resampled."""
+    values, valid = image.values, image.valid
+    room = min(values.shape[1:])
+    coarse = 2 if room >= 2 * size and rng.random() < _coarsen(image.name) else 1
+    side = size * coarse
+    if zoom > 1 and rng.random() < 0.5:
+        side = min(room, round(size * rng.uniform(0.8, zoom)))
+    y, x = (int(rng.integers(n - side + 1)) for n in values.shape[1:])
+    values, valid = values[:, y : y + side, x : x + side], valid[:, y : y + side, x : x + side]
+    if side == 2 * size:
+        cells = (-1, size, 2, size, 2)
+        return values.reshape(cells).mean((2, 4)), np.logical_and.reduce(
+            valid.reshape(cells), axis=(2, 4)
+        )
+    if side == size:
+        return values, valid
+    known = _resampled(valid.astype(np.float32), size) > 0.999
+    return _resampled(np.where(valid, values, 0), size), known
+
+
+def _resampled(planes: Float, size: int) -> Float:
+    """Planes ``[b y x]`` at another resolution, each new pixel the mean of what it covers."""
+    import torch
+    from torch.nn import functional as F
+
+    given = torch.from_numpy(np.ascontiguousarray(planes))[None]
+    made = F.interpolate(given, (size, size), mode="bilinear", antialias=True)[0]
+    return np.asarray(made.numpy(), np.float32)
 
 
 def _coarsen(name: str) -> float:

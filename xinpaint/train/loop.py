@@ -162,7 +162,7 @@ def _gather(plan: Recipe, folder: Path) -> tuple[Callable[[int], Batch], list[Ba
     if not plan.dates:
 
         def space(step: int) -> Batch:
-            drawn = sample(images, bank, **sizes, seed=[plan.seed, step])
+            drawn = sample(images, bank, **sizes, seed=[plan.seed, step], zoom=plan.zoom)
             return jittered(drawn, plan.jitter, seed=[plan.seed, step, 1])
 
         return space, validation_tasks(held, real, plan.validation_gaps)

@@ -59,6 +59,8 @@ class Recipe:
         net that is to be sure enough under wide stripes and clouds, too, is calibrated under all.
     jitter : float
         Radiometric jitter: gain and offset of each band and date within so much, and noise.
+    zoom : float
+        How much larger than in the images pixels may be; 1 = as they are.
     patch, batch : int
         Side of a patch in pixels (a multiple of 8, 40 or more); band-patches a step.
     steps, warmup : int
@@ -105,6 +107,7 @@ class Recipe:
     gaps: dict[str, float] = field(default_factory=dict)
     validation_gaps: tuple[str, ...] = ("real", "edge")
     jitter: float = 0.0
+    zoom: float = 1.0
     patch: int = 96
     batch: int = 24
     steps: int = 8000
