@@ -151,6 +151,7 @@ def test_convnp_has_no_seams_in_time(tmp_path: Path) -> None:
 
     torch.manual_seed(1)
     numbers = {"spatial": {"widths": [8, 8, 8], "shared": [0, 8, 8]}, "width": 8, "deep": 8}
+    numbers |= {"fine": True, "align": True, "turns": 2}
     path = save(
         tmp_path / "net.safetensors",
         ConvNP(**numbers),
@@ -159,14 +160,15 @@ def test_convnp_has_no_seams_in_time(tmp_path: Path) -> None:
         recipe={},
         scores={},
     )
-    ds = make(5, 128, 140, dtype="float32")[["red"]]
+    ds = make(5, 192, 200, dtype="float32")[["red"]]
     gap = np.isnan(ds.red.values)
     smooth = ndimage.gaussian_filter(np.where(gap, 2000, ds.red.values), (0, 3, 3))
-    ds["red"].values[:] = np.where(gap, np.nan, smooth + 50 * np.arange(5)[:, None, None])
+    dates = [ndimage.shift(smooth[k], (0.1 * k, -0.15 * k)) + 50 * k for k in range(5)]
+    ds["red"].values[:] = np.where(gap, np.nan, dates)
     method = filler("convnp", weights=path, device="cpu", max_dates=2)
     assert method.halo.t == 2
     whole = inpaint(ds, method, name="convnp")
-    tiled = inpaint(ds.chunk(time=(2, 3), y=(64, 64), x=(65, 75)), method, name="convnp")
+    tiled = inpaint(ds.chunk(time=(2, 3), y=(97, 95), x=(96, 104)), method, name="convnp")
     same(tiled.compute(scheduler="synchronous"), whole)
 
 

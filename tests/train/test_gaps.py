@@ -150,6 +150,33 @@ DRAWN = [58126.3, 48645.5, 55399.8, 60034.6, 59720.5, 58509.6, 71485.4, 49083.2]
 HIDDEN = [30175, 41988, 27747, 34494, 36006, 27263, 23817, 37750]
 
 
+def test_zoom_shows_pixels_of_other_sizes() -> None:
+    def rough(zoom: float) -> list[float]:
+        """How much neighbours differ, patch by patch; white noise loses it when averaged."""
+        made = [
+            data.sample(images(), BANK, patch=72, batch=4, seed=[5, k], zoom=zoom)
+            for k in range(24)
+        ]
+        assert {m.truth.shape[-2:] for m in made} == {(72, 72)}
+        return sorted(float(np.diff(m.truth[0, 0]).std() / m.truth[0, 0].std()) for m in made)
+
+    plain, zoomed = rough(1.0), rough(1.9)
+    assert plain[0] > 1.35
+    assert zoomed[4] < 1.3
+    assert zoomed[-4] > 1.35  # half of them stay as they are
+    assert rough(1.9) == zoomed
+
+
+def test_zoom_knows_nothing_of_what_was_not_valid() -> None:
+    image = images()[0]
+    valid = image.valid.copy()
+    valid[:, 60:80] = False
+    holed = data.Image("a", np.where(valid, image.values, 1e6).astype(np.float32), valid)
+    for k in range(24):
+        made = data.sample([holed], BANK, patch=72, batch=4, seed=[5, k], zoom=1.9)
+        assert float(np.abs(made.truth).max()) < 100
+
+
 def test_jitter_is_asked_for_and_leaves_the_masks() -> None:
     batch = data.sample(images(), BANK, patch=96, batch=12, seed=[3, 0])
     assert data.jittered(batch, 0.0, seed=[0]) is batch
