@@ -62,8 +62,9 @@ class Neural:
         precision : {"exact", "bf16", "fp16"}
             "exact" is float32; the others are mixed precision, faster on most GPUs.
         turns : {1, 2, 4}, optional
-            How many orientations of the image "convnp" and "convcnp" look at and average: the
-            shipped weights TURNSWORD, 1 is faster and errs a little more.
+            How many orientations of the image "convnp" and "convcnp" look at and average. Their
+            shipped weights take two, half a turn apart; 1 is nearly twice as fast and errs a
+            little more, 4 the other way round.
         observed, where : bool DataArray or Dataset, optional
             See the class.
 

@@ -58,10 +58,12 @@ def fills(side: int, repeat: int) -> None:
     cube = Cube()
     cube.setup(None, side)
     row("convnp, Dataset on NumPy", side, best(lambda: cube.time_convnp(None), repeat), base)
-    for name in ("convnp", *RIVALS):
+    asked: list[tuple[str, dict[str, int]]] = [("convnp", {}), ("convnp", {"turns": 1})]
+    for name, options in [*asked, *((rival, {}) for rival in RIVALS)]:
         method = Method()
-        method.setup(name, side)
-        row(f"{name}, filler on arrays", side, best(lambda: method.time_fill(""), repeat), base)  # noqa: B023
+        method.setup(name, side, **options)
+        label = f"{name}, {'turns=1, ' if options else ''}filler on arrays"
+        row(label, side, best(lambda: method.time_fill(""), repeat), base)  # noqa: B023
     if side > SMALL:
         method.setup("biharmonic", SMALL)
         row("biharmonic, filler on arrays", SMALL, best(lambda: method.time_fill(""), 1), base)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -18,9 +20,9 @@ class Method:
     param_names = ("method",)
     timeout = 600
 
-    def setup(self, method: str, side: int = SIDE) -> None:
+    def setup(self, method: str, side: int = SIDE, **options: Any) -> None:
         self.task = scene.task(side)
-        self.filler = filler(method)
+        self.filler = filler(method, **options)
         self.filler.fill(scene.task(32))
 
     def time_fill(self, method: str) -> None:
