@@ -127,9 +127,9 @@ import os, sys, time
 from pathlib import Path
 from xinpaint.io.lock import locked
 with locked(Path(sys.argv[1])):
-    if child := os.fork():
-        print(child, flush=True)
+    if os.fork():
         os._exit(9)
+    print(os.getpid(), flush=True)  # the child has begun: from here on it must hold nothing
     time.sleep(60)
 """
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from xinpaint.core import masks
-from xinpaint.train import loop, recipe
+from xinpaint.train import loop, recipe, stacks
 from xinpaint.train.data import read_images, read_masks
 from xinpaint.train.pseudo import pseudo_date, spoil
-from xinpaint.train.stacks import read_stacks, sample_dates
+from xinpaint.train.stacks import Stack, read_stacks, sample_dates
 
 TINY = {"widths": [8, 8, 8], "shared": [0, 8, 8]}
 
@@ -61,7 +61,7 @@ def test_stacks_are_places_with_dates(folder: Path) -> None:
 
 
 def test_tasks_with_dates_repeat_and_hide(folder: Path) -> None:
-    images, stacks = (
+    images, series = (
         read_images(folder, ("train/*.tif",)),
         read_stacks(folder, ("stacks/*.tif",)),
     )
@@ -69,7 +69,7 @@ def test_tasks_with_dates_repeat_and_hide(folder: Path) -> None:
     counts = set()
     for step in range(12):
         one, two = (
-            sample_dates(images, stacks, bank, patch=72, batch=6, dates=4, seed=[0, step])
+            sample_dates(images, series, bank, patch=72, batch=6, dates=4, seed=[0, step])
             for _ in range(2)
         )
         for name in ("truth", "context", "target", "others", "others_context", "away"):
@@ -81,6 +81,25 @@ def test_tasks_with_dates_repeat_and_hide(folder: Path) -> None:
         assert (one.away != 0).all()
         counts.add(one.away.shape[1])
     assert len(counts) > 1
+
+
+def test_zoom_shows_all_dates_in_pixels_of_one_size() -> None:
+    rng = np.random.default_rng(3)
+    values = np.repeat(rng.normal(size=(1, 2, 120, 140)).astype(np.float32), 3, axis=0)
+    valid = np.ones(values.shape, bool)
+    valid[..., 50:60] = False
+    days = np.array([0.0, 16.0, 32.0])
+    stack = Stack("a", np.where(valid, values, 1e6), valid, days, np.ones(3, bool))
+    rough = []
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        cube, known, _ = stacks._cut(stack, 2, 72, rng, 1.6)
+        assert cube.shape == known.shape == (3, 2, 72, 72)
+        np.testing.assert_array_equal(cube[1:], cube[:-1])
+        np.testing.assert_array_equal(known[1:], known[:-1])
+        assert np.abs(cube[known]).max() < 100
+        rough.append(cube[known].std())
+    assert sum(r < 0.9 for r in rough) in range(6, 19)  # about half: white noise loses by averaging
 
 
 def test_a_pseudo_date_is_another_date_of_the_same_place() -> None:

@@ -245,20 +245,25 @@ def _cut(image: Image, size: int, rng: np.random.Generator, zoom: float) -> tupl
         return values.reshape(cells).mean((2, 4)), np.logical_and.reduce(
             valid.reshape(cells), axis=(2, 4)
         )
-    if side == size:
+    return resampled(values, valid, size)
+
+
+def resampled(values: Float, valid: Bool, size: int) -> tuple[Float, Bool]:
+    """Values ``[... y x]`` at another resolution, and which of them are known throughout."""
+    if values.shape[-1] == size:
         return values, valid
     known = _resampled(valid.astype(np.float32), size) > 0.999
     return _resampled(np.where(valid, values, 0), size), known
 
 
 def _resampled(planes: Float, size: int) -> Float:
-    """Planes ``[b y x]`` at another resolution, each new pixel the mean of what it covers."""
+    """Each new pixel the mean of what it covers."""
     import torch
     from torch.nn import functional as F
 
-    given = torch.from_numpy(np.ascontiguousarray(planes))[None]
+    given = torch.from_numpy(np.ascontiguousarray(planes)).flatten(0, -3)[None]
     made = F.interpolate(given, (size, size), mode="bilinear", antialias=True)[0]
-    return np.asarray(made.numpy(), np.float32)
+    return np.asarray(made.numpy(), np.float32).reshape(*planes.shape[:-2], size, size)
 
 
 def _coarsen(name: str) -> float:

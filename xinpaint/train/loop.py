@@ -171,8 +171,8 @@ def _gather(plan: Recipe, folder: Path) -> tuple[Callable[[int], Batch], list[Ba
     sizes["dates"] = plan.dates
 
     def time(step: int) -> Batch:
-        lies = (plan.change, plan.large)
-        drawn = sample_dates(images, stacks, bank, **sizes, seed=[plan.seed, step], lies=lies)
+        seed, lies = [plan.seed, step], (plan.change, plan.large)
+        drawn = sample_dates(images, stacks, bank, **sizes, seed=seed, lies=lies, zoom=plan.zoom)
         return jittered(drawn, plan.jitter, seed=[plan.seed, step, 1])
 
     return time, validation_dates(held, held_stacks, real, plan.validation_gaps)

@@ -60,7 +60,7 @@ class Recipe:
     jitter : float
         Radiometric jitter: gain and offset of each band and date within so much, and noise.
     zoom : float
-        How much larger than in the images pixels may be; 1 = as they are.
+        How much larger than in the images pixels may be, of all dates alike; 1 = as they are.
     patch, batch : int
         Side of a patch in pixels (a multiple of 8, 40 or more); band-patches a step.
     steps, warmup : int

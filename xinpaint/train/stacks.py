@@ -9,7 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from xinpaint.train.data import Batch, Bool, Float, Gaps, Image, random_gap, read_image
+from xinpaint.train.data import (
+    Batch,
+    Bool,
+    Float,
+    Gaps,
+    Image,
+    random_gap,
+    read_image,
+    resampled,
+)
 from xinpaint.train.pseudo import pseudo_date, spoil
 
 #: cfmask codes that are no view of the ground: shadow, cloud, fill.
@@ -92,13 +101,15 @@ def sample_dates(
     dates: int,
     seed: list[int],
     lies: tuple[float, float] = (0.35, 0.0),
+    zoom: float = 1.0,
 ) -> Batch:
     """The tasks of one step with other dates; the same seed gives the same tasks.
 
     Half of the tasks are cut from real stacks, the other dates being real, filled up by
     pseudo-dates to the number asked; the others are a single image and pseudo-dates of it. Every
     other date has gaps, and now and then `lies`, of its own: how often something changed, and how
-    often that change is larger than a window.
+    often that change is larger than a window. A `zoom` above 1 also shows every second task in
+    pixels up to so many times as large, or a fifth smaller.
     """
     rng = np.random.default_rng(seed)
     bands = int(rng.choice([1, 3, 4, 6], p=[0.1, 0.15, 0.15, 0.6]))
@@ -109,7 +120,7 @@ def sample_dates(
         pool = stacks if stacks and (rng.random() < 0.5 or not images) else images
         weight = np.array([min(s.values[..., 0, :, :].size, 160_000) for s in pool]) ** 0.5
         source = pool[rng.choice(len(pool), p=weight / weight.sum())]
-        cube, valid, days = _cut(source, bands, patch, rng)
+        cube, valid, days = _cut(source, bands, patch, rng, zoom)
         rows.append(_task(cube, valid, days, count, bank, rng, lies))
     truth, context, target, others, known, away = (np.stack(p) for p in zip(*rows, strict=True))
     arrays = (truth, context, target, others, known, away)
@@ -117,7 +128,7 @@ def sample_dates(
 
 
 def _cut(
-    source: Image | Stack, bands: int, size: int, rng: np.random.Generator
+    source: Image | Stack, bands: int, size: int, rng: np.random.Generator, zoom: float
 ) -> tuple[Float, Bool, np.ndarray]:
     """A turned patch of some bands of all dates, the target date first: ``[t b y x]`` and days."""
     if isinstance(source, Stack):
@@ -128,11 +139,14 @@ def _cut(
         cube, valid, days = source.values[order], source.valid[order], source.days[order]
     else:
         cube, valid, days = source.values[None], source.valid[None], np.zeros(1)
-    side = min(size, *(n // 8 * 8 for n in cube.shape[2:]))
+    side = size = min(size, *(n // 8 * 8 for n in cube.shape[2:]))
+    if zoom > 1 and rng.random() < 0.5:
+        side = min(*cube.shape[2:], round(size * rng.uniform(0.8, zoom)))
     y, x = (int(rng.integers(n - side + 1)) for n in cube.shape[2:])
     cut = np.s_[:, :, y : y + side, x : x + side]
+    cube, valid = resampled(cube[cut], valid[cut], size)
     turn = int(rng.integers(4))
-    cube, valid = np.rot90(cube[cut], turn, (2, 3)), np.rot90(valid[cut], turn, (2, 3))
+    cube, valid = np.rot90(cube, turn, (2, 3)), np.rot90(valid, turn, (2, 3))
     if rng.random() < 0.5:
         cube, valid = cube[..., ::-1], valid[..., ::-1]
     pick = rng.permutation(cube.shape[1])[:bands]
