@@ -27,7 +27,7 @@ warnings.filterwarnings("ignore", message="Consolidated metadata")
 
 def main(folder: Path, size: int = 256, methods: tuple[str, ...] = METHODS) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    chunks = {"time": 1, "y": 128, "x": 128}
+    chunks = {"time": 1, "y": 256, "x": 256}
     truth = xinpaint.tutorial.open_cube(size=size, truth=True)
     gappy = xinpaint.tutorial.open_cube(size=size, chunks=chunks)
     gappy.to_zarr(fresh(folder / "gappy.zarr"))
