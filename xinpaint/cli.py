@@ -193,7 +193,7 @@ def _append(args: argparse.Namespace) -> int:
 
 def _where(args: argparse.Namespace) -> dict[str, Any]:
     """Where blocks run, and which."""
-    from xinpaint.io.engine import connect
+    from xinpaint.io.cluster import connect
 
     client = connect(args.scheduler) if args.scheduler else None
     return {"client": client, "workers": args.workers, "retry_failed": args.retry_failed}

@@ -21,8 +21,8 @@ from xinpaint.core.task import Fill, Task
 from xinpaint.core.tiling import Halo
 from xinpaint.io import ledger as ledgers
 from xinpaint.io import store
+from xinpaint.io.cluster import Cluster
 from xinpaint.io.drive import Driver
-from xinpaint.io.engine import Cluster
 from xinpaint.io.jobspec import Job, plan
 from xinpaint.io.work import Outcome
 

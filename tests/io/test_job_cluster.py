@@ -15,6 +15,7 @@ from tests.cube.fillers import WindowMean
 from tests.io.cubes import Breaks, chunks, source
 from xinpaint.core.notes import note
 from xinpaint.core.task import Fill, Task
+from xinpaint.io import cluster as clusters
 from xinpaint.io import engine
 from xinpaint.io.verify import status
 
@@ -69,7 +70,7 @@ def client() -> Iterator[Any]:
 
 
 def test_only_the_worker_with_the_device_computes(src: Path, tmp_path: Path, client: Any) -> None:
-    assert engine.gpus(client) == 1
+    assert clusters.gpus(client) == 1
     log = tmp_path / "log"
     filler = OnDevice(5, log=str(log))
     dst = tmp_path / "filled.zarr"
@@ -119,3 +120,19 @@ def test_processors_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, asked)
         engine.begin(engine.cpus() // 2)
         assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == found
+
+
+def test_workers_that_come_later_get_blocks_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "LOOK", 0.0)
+    given = {"n_workers": 0, "threads_per_worker": 2, "processes": False}
+    with (
+        distributed.LocalCluster(**given, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        with pytest.warns(UserWarning, match=r"has no workers: .*cluster\.scale"):
+            engine.check_where(client, None)
+        works = clusters.Cluster(client)
+        assert works.window == 4
+        cluster.scale(3)
+        client.wait_for_workers(3, timeout=30)
+        assert works.window == 12

@@ -22,10 +22,10 @@ from tests.cube.fillers import WindowMean
 from tests.io.cubes import Breaks, Slow, chunks, flip, source
 from xinpaint.errors import JobError
 from xinpaint.io import drive, work
-from xinpaint.io.engine import cpus
 from xinpaint.io.ledger import FAILED, PENDING, STATUS, Ledger, block_name
 from xinpaint.io.lock import locked
 from xinpaint.io.verify import status
+from xinpaint.io.work import cpus
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Consolidated metadata"),

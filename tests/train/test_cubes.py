@@ -66,7 +66,7 @@ def test_what_is_missing_is_neither_context_nor_target(store):
     assert batch.target.any() and not (batch.target * batch.context).any()
     series = cubes.read_stacks(store.parent, ("*.zarr",))
     assert {len(s.days) for s in series} == {2, 3}
-    more = stacks.sample_dates(images, series, bank, patch=72, batch=6, dates=2, seed=[0, 1])
+    more = stacks.sample_dates((images, series), bank, patch=72, batch=6, dates=2, seed=[0, 1])
     assert more.others is not None and np.isfinite(more.others).all()
 
 

@@ -69,7 +69,7 @@ def test_tasks_with_dates_repeat_and_hide(folder: Path) -> None:
     counts = set()
     for step in range(12):
         one, two = (
-            sample_dates(images, series, bank, patch=72, batch=6, dates=4, seed=[0, step])
+            sample_dates((images, series), bank, patch=72, batch=6, dates=4, seed=[0, step])
             for _ in range(2)
         )
         for name in ("truth", "context", "target", "others", "others_context", "away"):

@@ -5,24 +5,20 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import sys
 import threading
+import warnings
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import suppress
 from numbers import Integral
 from typing import Any, Protocol
-from weakref import WeakSet
 
 import zarr
 
 from xinpaint.errors import JobError
+from xinpaint.io.cluster import Cluster, Devices, gpus
 from xinpaint.io.jobspec import Job
 from xinpaint.io.result import SEASONALITY
 from xinpaint.io.weights import NEURAL
-from xinpaint.io.work import Index, Outcome, fill_block, read_block, run_block, write_block
-
-#: Seconds that blocks which a cluster has begun get to end, when their driver stops.
-PATIENCE = 10.0
+from xinpaint.io.work import Index, Outcome, cpus, run_block
 
 
 class Engine(Protocol):
@@ -100,6 +96,12 @@ def check_where(client: Any, workers: Any, method: Any = None) -> None:
         )
     if getattr(client, "status", "running") not in ("running", "connecting"):
         raise JobError(f"client={client!r} is {client.status}: give one that is connected")
+    if not client.nthreads():
+        warnings.warn(
+            f"{client!r} has no workers: nothing begins before one is there; an adaptive cluster "
+            "starts them by itself, else cluster.scale(n) does",
+            stacklevel=4,
+        )
 
 
 def net_threads(client: Any, workers: int | None) -> int:
@@ -112,13 +114,6 @@ def net_threads(client: Any, workers: int | None) -> int:
         return torch.get_num_threads()
     asked, share = os.environ.get("OMP_NUM_THREADS", ""), max(1, cpus() // max(1, int(workers)))
     return min(share, int(asked)) if asked.isdigit() else share
-
-
-def cpus() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Threads:
@@ -165,109 +160,6 @@ class Processes:
     def close(self) -> None:
         """See `Engine`."""
         self._pool.shutdown(cancel_futures=True)
-
-
-class Cluster:
-    """Workers of a dask client."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._futures: WeakSet[Any] = WeakSet()
-        self.window = max(4, 2 * sum(client.nthreads().values()))
-
-    def submit(self, job: Job, index: Index) -> Any:
-        """See `Engine`."""
-        future = self._client.submit(_at_work, job, index, pure=False)
-        self._futures.add(future)
-        return future
-
-    def close(self) -> None:
-        """See `Engine`; what a worker has begun it cannot stop: it gets some time to end."""
-        left = [future for future in self._futures if not future.done()]
-        if not left:
-            return
-        from distributed import wait
-
-        with suppress(Exception):  # the time is up, or the cluster gone
-            begun = {key for keys in self._client.processing().values() for key in keys}
-            self._client.cancel([future for future in left if future.key not in begun])
-            wait([future for future in left if future.key in begun], timeout=PATIENCE)
-        with suppress(Exception):
-            self._client.cancel(left)
-
-
-class Devices(Cluster):
-    """Workers of a dask client, of which some declare ``GPU``: these compute, all read and write.
-
-    A block is three tasks; only the middle one asks for the resource, so that a device does not
-    wait for files. Several blocks are under way, so that its next input is there when it is free.
-    """
-
-    def __init__(self, client: Any) -> None:
-        super().__init__(client)
-        self.window = max(4, int(3 * gpus(client)))
-
-    def submit(self, job: Job, index: Index) -> Any:
-        """See `Engine`."""
-        send = self._client.submit
-        read = send(read_block, job, index, pure=False)
-        filled = send(_at_work_on, job, read, pure=False, resources={"GPU": 1})
-        written = send(write_block, job, index, filled, pure=False)
-        self._futures.add(written)
-        return written
-
-
-def gpus(client: Any) -> float:
-    """How many GPUs the workers of a dask client declare, as the resource ``GPU``."""
-    try:
-        told = client.scheduler_info(n_workers=-1)
-    except TypeError:  # before distributed knew the argument it told of all workers
-        told = client.scheduler_info()
-    return float(sum(w.get("resources", {}).get("GPU", 0) for w in told["workers"].values()))
-
-
-def _at_work(job: Job, index: Index) -> Outcome:
-    _share_processors(job.threads)
-    return run_block(job, index)
-
-
-def _at_work_on(job: Job, read: Any) -> Any:
-    _share_processors(job.threads)
-    return fill_block(job, read)
-
-
-def _share_processors(threads: int) -> None:
-    """Let the net of a dask worker use as many processors as the worker has threads.
-
-    One net at a time computes in a process, and dask starts workers with one thread a library.
-    """
-    from distributed import get_worker
-
-    if "torch" in sys.modules and not threads:
-        import torch
-
-        wanted = min(get_worker().state.nthreads, cpus())
-        if torch.get_num_threads() != wanted:
-            torch.set_num_threads(wanted)
-
-
-def connect(address: str) -> Any:
-    """A dask client of a running scheduler.
-
-    Raises
-    ------
-    JobError
-        Where it does not answer, or distributed is not installed.
-    """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise JobError("a scheduler needs dask's distributed: pip install distributed") from error
-    try:
-        client: Any = Client
-        return client(address)
-    except (OSError, ValueError) as error:
-        raise JobError(f"no dask scheduler answers at {address}: {error}") from error
 
 
 def begin(threads: int) -> None:

@@ -17,7 +17,7 @@ from xinpaint.errors import JobError
 from xinpaint.io import source, work
 from xinpaint.io.blocks import Asked
 from xinpaint.io.drive import Driver, told_if_full
-from xinpaint.io.engine import check_where, cpus, engine, net_threads
+from xinpaint.io.engine import check_where, engine, net_threads
 from xinpaint.io.jobspec import Job, plan, with_threads
 from xinpaint.io.ledger import COPIED, DONE, EMPTY, FAILED, GROWN, WORDS, Ledger, differences, plain
 from xinpaint.io.opened import opened_here
@@ -27,6 +27,7 @@ from xinpaint.io.result import result as described
 from xinpaint.io.store import check_place, create
 from xinpaint.io.target import access_to, target
 from xinpaint.io.whole import heal
+from xinpaint.io.work import cpus
 from xinpaint.methods.base import Filler
 
 Place = str | os.PathLike[str]

@@ -13,12 +13,12 @@ import zarr
 
 from xinpaint.errors import JobError
 from xinpaint.io.chunks import Chunks, all_there, chunks_in, damage, dims_of, erase_all
-from xinpaint.io.engine import cpus
 from xinpaint.io.jobspec import Job
 from xinpaint.io.ledger import COPIED, DONE, EMPTY, Ledger
 from xinpaint.io.result import Result
 from xinpaint.io.store import mend
 from xinpaint.io.target import STATUS
+from xinpaint.io.work import cpus
 
 #: How many requests an object store is asked at once.
 REQUESTS = 16

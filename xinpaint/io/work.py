@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import math
+import os
 import sys
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -287,3 +288,10 @@ def _status(found: NDArray[np.int64]) -> int:
     if found[FILLED] or found[NOT_FILLED]:
         return DONE
     return COPIED if found[OBSERVED] else EMPTY
+
+
+def cpus() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

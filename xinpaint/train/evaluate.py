@@ -85,7 +85,7 @@ def validation_dates(
                 name = f"{stack.name} {date} {kind}"
                 tasks.append(Batch(truth, context, target, others, known, away, name=name))
     for k in range(16):
-        drawn = sample_dates(images, [], bank, patch=96, batch=24, dates=6, seed=[7, k])
+        drawn = sample_dates((images, []), bank, patch=96, batch=24, dates=6, seed=[7, k])
         tasks.append(replace(drawn, name=f"pseudo-dates {k}"))
     return tasks
 

@@ -168,11 +168,11 @@ def _gather(plan: Recipe, folder: Path) -> tuple[Callable[[int], Batch], list[Ba
         return space, validation_tasks(held, real, plan.validation_gaps)
     held_stacks, stacks = _split(plan, read_stacks(folder, plan.stacks, plan.context_only))
     stacks = [s for s in stacks if min(s.valid.shape[2:]) >= plan.patch]
-    sizes["dates"] = plan.dates
+    sizes["dates"], sources = plan.dates, (images, stacks)
 
     def time(step: int) -> Batch:
         seed, lies = [plan.seed, step], (plan.change, plan.large)
-        drawn = sample_dates(images, stacks, bank, **sizes, seed=seed, lies=lies, zoom=plan.zoom)
+        drawn = sample_dates(sources, bank, **sizes, seed=seed, lies=lies, zoom=plan.zoom)
         return jittered(drawn, plan.jitter, seed=[plan.seed, step, 1])
 
     return time, validation_dates(held, held_stacks, real, plan.validation_gaps)

@@ -92,8 +92,7 @@ def _day(path: Path) -> float:
 
 
 def sample_dates(
-    images: list[Image],
-    stacks: list[Stack],
+    sources: tuple[list[Image], list[Stack]],
     bank: Bool | Gaps,
     *,
     patch: int,
@@ -103,7 +102,7 @@ def sample_dates(
     lies: tuple[float, float] = (0.35, 0.0),
     zoom: float = 1.0,
 ) -> Batch:
-    """The tasks of one step with other dates; the same seed gives the same tasks.
+    """The tasks of one step with other dates, from images and stacks; they repeat with the seed.
 
     Half of the tasks are cut from real stacks, the other dates being real, filled up by
     pseudo-dates to the number asked; the others are a single image and pseudo-dates of it. Every
@@ -111,7 +110,7 @@ def sample_dates(
     often that change is larger than a window. A `zoom` above 1 also shows every second task in
     pixels up to so many times as large, or a fifth smaller.
     """
-    rng = np.random.default_rng(seed)
+    rng, (images, stacks) = np.random.default_rng(seed), sources
     bands = int(rng.choice([1, 3, 4, 6], p=[0.1, 0.15, 0.15, 0.6]))
     share = _SHARES[:dates] / _SHARES[:dates].sum()
     count = int(rng.choice(len(share), p=share)) + 1
