@@ -57,6 +57,8 @@ def opened(server: Server, href: str | None = None, **how: Any) -> Any:
     ("href", "said"),
     [
         ("file:///etc/passwd", "is a local file; only files inside allowed folders"),
+        ("file:///tmp/%2e%2e/etc/passwd", "is a local file"),
+        ("file:///tmp/a%00b", "is a name inside GDAL"),
         ("/etc/passwd", "is a local file"),
         ("../secret.tif", "is a local file"),
         ("/vsicurl/http://example.org/a.tif", "is a name inside GDAL"),
@@ -179,6 +181,12 @@ def test_pages_that_run_in_a_circle_end(server: Server) -> None:
     with pytest.raises(DataError, match="next-page links run in a circle"):
         xinpaint.open_stac(api, bands=["red"])
     assert len(server.asked) < 6
+
+
+def test_a_local_address_may_have_spaces(tmp_path: Path) -> None:
+    (file := tmp_path / "my scene.tif").write_bytes(b"")
+    allowed = Guard(roots=(str(tmp_path),))
+    assert allowed.path(file.as_uri()) == str(file)
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1:9/x", "file:///etc/passwd", "/etc/passwd"])

@@ -6,7 +6,7 @@ import ipaddress
 import os
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from xinpaint.errors import RefusedError
 
@@ -53,7 +53,7 @@ class Guard:
             Any other scheme, GDAL's ``/vsi`` names, a private or loopback host, a file outside the
             roots.
         """
-        if "/vsi" in href.lower() or "\0" in href:
+        if "/vsi" in (plain := unquote(href).lower()) or "\0" in plain:
             raise RefusedError(
                 f"{clean(href)!r} is a name inside GDAL; wanted an http(s), s3, gs or az address"
             )
@@ -72,7 +72,7 @@ class Guard:
 
     def path(self, href: str) -> str:
         """Resolve a local file inside the roots, or raise RefusedError."""
-        real = os.path.realpath(urlsplit(href).path if href.startswith("file:") else href)
+        real = os.path.realpath(unquote(urlsplit(href).path) if href.startswith("file:") else href)
         for root in self.roots:
             if os.path.commonpath([os.path.realpath(root), real]) == os.path.realpath(root):
                 return real
