@@ -203,8 +203,9 @@ class Inpaint(Neural, ThroughTime, Pictured):
         Returns
         -------
         Dataset
-            psnr, ssim, mae, crps, coverage and answered over (method, mask, variable). Select a
-            method with ``.sel({"method": "telea"})``: xarray keeps ``sel(method=)`` to itself.
+            psnr, ssim, mae, crps, coverage (of the 90 % interval), coverage50, coverage95 and
+            answered over (method, mask, variable). Select a method with
+            ``.sel({"method": "telea"})``: xarray keeps ``sel(method=)`` to itself.
 
         Raises
         ------

@@ -63,8 +63,8 @@ class Neural:
             "exact" is float32; the others are mixed precision, faster on most GPUs.
         turns : {1, 2, 4}, optional
             How many orientations of the image "convnp" and "convcnp" look at and average. Their
-            shipped weights take two, half a turn apart; 1 is nearly twice as fast and errs a
-            little more, 4 the other way round.
+            shipped weights take two, half a turn apart; 1 is faster (nearly twice in space, one
+            and a half times with other dates) and errs a little more, 4 the other way round.
         observed, where : bool DataArray or Dataset, optional
             See the class.
 

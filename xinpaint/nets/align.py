@@ -1,8 +1,8 @@
 """Other dates moved onto the one to be filled: a part of a pixel, measured around each pixel.
 
-Images of one place are registered to a tenth or a third of a pixel, and that is enough to blur what
-one says of the other. Around every pixel the shift is found that best explains the residuals of a
-first regression in a narrow window by its gradients (Lucas and Kanade 1981, "An iterative image
+Images of one place lie a tenth to four tenths of a pixel apart, and that is enough to blur what one
+says of the other. Around every pixel the shift is found that best explains the residuals of a first
+regression in a narrow window by its gradients (Lucas and Kanade 1981, "An iterative image
 registration technique with an application to stereo vision"), all bands together, each by how well
 it is explained; the date is then resampled by it.
 """

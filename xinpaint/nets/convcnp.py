@@ -1,4 +1,4 @@
-"""The default net: a ConvCNP on the grid for any set of bands, blind to radiometric units.
+"""The default's part of space: a ConvCNP for any set of bands, blind to radiometric units.
 
 Set convolution of each band's context (signal, density) → a U-Net whose filters are the same for
 every band and which exchanges what it sees between bands by a mean over them (deep sets: any

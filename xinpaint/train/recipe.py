@@ -29,7 +29,8 @@ class Recipe:
         Images, stacks and labels whose name contains one of these are held out: they choose and
         calibrate, never train. In the file a string will do.
     images, masks : tuple of str
-        Globs below the data folder: GeoTIFFs to learn from, ``.npz`` banks of real gaps.
+        Globs below the data folder: GeoTIFFs to learn from, ``.npz`` banks of real gaps; or Zarr
+        cubes.
     stacks, context_only : tuple of str
         Globs of ``<place>_<yyyymmdd>.tif``: several dates of one place. Dates whose name contains
         one of `context_only` are never the target.
@@ -60,7 +61,8 @@ class Recipe:
     jitter : float
         Radiometric jitter: gain and offset of each band and date within so much, and noise.
     zoom : float
-        How much larger than in the images pixels may be, of all dates alike; 1 = as they are.
+        Above 1 every second patch is shown in pixels of 0.8 to so many times the size of the
+        image's, all dates alike; 1 = as they are.
     patch, batch : int
         Side of a patch in pixels (a multiple of 8, 40 or more); band-patches a step.
     steps, warmup : int
@@ -138,6 +140,8 @@ class Recipe:
         if set(self.validation_gaps) - set(GAPS) or not self.validation_gaps:
             found = f"validation_gaps = {list(self.validation_gaps)}"
             raise RecipeError(f"{found}: wanted some of {list(GAPS)}")
+        if not self.zoom >= 1:
+            raise RecipeError(f"zoom = {self.zoom}: use 1 (pixels as they are) or more")
         if not 0 <= self.dates <= 6:
             raise RecipeError(f"dates = {self.dates}: use 0 (space alone) to 6")
         for name in ("batch", "steps", "save_every", "validate_every"):
