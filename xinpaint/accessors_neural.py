@@ -57,7 +57,7 @@ class Neural:
         weights : str or path, optional
             A name of shipped weights, or the path of a ``.safetensors`` file. The default weights
             of the model where not given.
-        device : {"auto", "cpu", "cuda", "cuda:N", "mps"}
+        device : {"auto", "cpu", "cuda", "cuda:N"}
             Where the net runs; "auto" takes the fastest at hand.
         precision : {"exact", "bf16", "fp16"}
             "exact" is float32; the others are mixed precision, faster on most GPUs.

@@ -192,7 +192,7 @@ class Water(Pictured):
             `extent` gave: ``ds.water.extent(index="mndwi").water.seasonality(method="count")``.
         weights : str or path, optional
             For "unet3d": a name of shipped weights, or the path of a ``.safetensors`` file.
-        device : {"auto", "cpu", "cuda", "cuda:N", "mps"}
+        device : {"auto", "cpu", "cuda", "cuda:N"}
             Where the net runs.
         scale, offset, observed
             See the class.

@@ -97,7 +97,7 @@ def _add_fill(commands: Any) -> None:
     )
     fill.add_argument("--method", default="convnp", help="see `xinpaint methods` (%(default)s)")
     fill.add_argument("--weights", help="name or .safetensors file, for a neural method")
-    fill.add_argument("--device", help="auto, cpu, cuda, cuda:N or mps, for a neural method")
+    fill.add_argument("--device", help="auto, cpu, cuda or cuda:N, for a neural method")
     fill.add_argument("--precision", help="exact, bf16 or fp16, for a neural method (exact)")
     fill.add_argument(
         "--option",

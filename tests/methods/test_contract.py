@@ -32,7 +32,7 @@ from xinpaint.methods.nspi import NSPI
 from xinpaint.methods.regression import LocalRegression
 from xinpaint.methods.table import METHODS
 from xinpaint.nets import frame
-from xinpaint.nets.regression import LEAST
+from xinpaint.nets.ridge import LEAST
 from xinpaint.nets.setconv import local_density
 
 #: Radius of the far window of every net.

@@ -58,6 +58,8 @@ def observed(
     seen = np.ones(values.shape, bool) if said is None else said.copy()
     if values.dtype.kind == "f":
         seen &= np.isfinite(values)
+        if values.dtype.itemsize > 4:  # what is computed with is float32
+            seen &= np.abs(values) <= np.finfo(np.float32).max
     if nodata is not None and _fits(nodata, values.dtype):
         seen &= values != values.dtype.type(nodata)
     return seen

@@ -145,8 +145,6 @@ def _devices() -> Iterator[Check]:
         f"cuda:{k} {torch.cuda.get_device_name(k)}"
         for k in range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
     ]
-    if torch.backends.mps.is_available():
-        names.append("mps")
     names.append(f"cpu, {torch.get_num_threads()} threads")
     yield Check("devices", "; ".join(names))
 

@@ -107,7 +107,7 @@ def check_where(client: Any, workers: Any, method: Any = None) -> None:
 def net_threads(client: Any, workers: int | None) -> int:
     """How many threads a net has in each of the places where blocks run."""
     if client is not None:
-        return int(min([*client.nthreads().values(), cpus()]))
+        return int(min(client.nthreads().values(), default=cpus()))
     if workers is None:
         import torch
 

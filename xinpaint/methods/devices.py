@@ -31,11 +31,13 @@ def resolve(device: str) -> str:
     import torch
 
     cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    mps = torch.backends.mps.is_available()
     at_hand = ["cpu", *(["cuda"] if cuda else []), *[f"cuda:{k}" for k in range(cuda)]]
-    at_hand += ["mps"] if mps else []
     if device == "auto":
-        return "cuda:0" if cuda else "mps" if mps else "cpu"
+        return "cuda:0" if cuda else "cpu"
+    if device == "mps":
+        raise DeviceError(
+            "device 'mps' has no double precision, which local statistics need: use 'cpu'"
+        )
     if device not in at_hand:
         raise DeviceError(f"device {device!r} is not at hand: use 'auto' or one of {at_hand}")
     return "cuda:0" if device == "cuda" else device
@@ -102,5 +104,3 @@ def release(device: str) -> None:
 
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
-    elif device == "mps":
-        torch.mps.empty_cache()

@@ -75,7 +75,7 @@ class NeuralFiller:
     source : NetSource
         Makes the net in whichever process the work is done.
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
     context : {"space", "time", "auto"}
         What else than its own date a pixel is answered from: nothing, other dates, or other dates
         where the cube has them. Anything but "space" needs a net that takes other dates.
@@ -120,7 +120,8 @@ class NeuralFiller:
         check_whole("convnp", "seed", self.seed, least=0)
         if self.precision not in PRECISIONS:
             raise MethodError(f"precision = {self.precision!r}: use one of {list(PRECISIONS)}")
-        if self.turns is not None and (self.turns is True or self.turns not in TURNS):
+        odd = isinstance(self.turns, (bool, float)) or self.turns not in TURNS
+        if self.turns is not None and odd:
             raise MethodError(f"turns = {self.turns!r}: use one of {list(TURNS)}, or leave it out")
         if self.device not in ("auto", "cpu"):  # these are always at hand: torch can wait
             resolve(self.device)

@@ -80,7 +80,8 @@ def _answer(task: Task, date: int, others: list[int]) -> tuple[Any, Any]:
     import torch
 
     from xinpaint.nets.align import align
-    from xinpaint.nets.regression import CELL, regress, weigh
+    from xinpaint.nets.regression import regress, weigh
+    from xinpaint.nets.ridge import CELL
 
     with torch.inference_mode():
         values, context = (torch.from_numpy(a) for a in aligned(task, [date], CELL))

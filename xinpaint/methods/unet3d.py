@@ -32,7 +32,7 @@ class UNet3DClassifier:
     source : NetSource
         Makes the net in whichever process the work is done.
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:N"`` or ``"mps"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
 
     Raises
     ------

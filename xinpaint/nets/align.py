@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from xinpaint.nets.regression import CELL, Regression, regressions
+from xinpaint.nets.regression import Regression, regressions
+from xinpaint.nets.ridge import CELL
 from xinpaint.nets.setconv import window_sum
 
 #: The window around a pixel whose gradients tell the shift reaches 2·RADIUS pixels.

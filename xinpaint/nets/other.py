@@ -9,7 +9,8 @@ from torch import Tensor
 
 from xinpaint.nets.align import align
 from xinpaint.nets.planes import unit
-from xinpaint.nets.regression import NEAR, Regression, regressions
+from xinpaint.nets.regression import Regression, regressions
+from xinpaint.nets.ridge import NEAR
 from xinpaint.nets.setconv import local_density, local_statistics
 
 #: Half side of the narrow window of a fine net, in cells.

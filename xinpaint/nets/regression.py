@@ -14,27 +14,15 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from xinpaint.nets.planes import pieces
+from xinpaint.nets.ridge import CELL, NEAR, WIDE, finer, gram, leverage, solve, windows
 from xinpaint.nets.setconv import window_sum
 
-#: Side of a cell in pixels; the grid of cells is the global one.
-CELL = 4
-#: Half sides of the near and the wide window, in cells.
-NEAR, WIDE = 2, 6
-#: Weight of the wide window's pixels, which carry the regression where near ones are scarce.
-WIDE_SHARE = 0.02
-#: Ridge on standardised slopes.
-RIDGE = 0.01
-#: A regression stands on at least so many (weighted) pixels.
-LEAST = 12.0
 #: Pixels around a prediction whose own residuals correct it.
 BLUR = 3
 #: Farthest pixel that matters: window, its cell, interpolation, residuals.
 REACH = CELL * WIDE + (CELL - 1) + CELL + 2 * BLUR
-#: A spread this small against the mean is rounding.
-FLAT = 2e-6
 
 
 class Regression(NamedTuple):
@@ -105,12 +93,12 @@ def regressions(
     parts: list[list[tuple[Tensor, ...]]] = [[] for _ in nears]
     for bands in groups:
         both = seen * context[:, bands][:, :1]
-        sums, size = _gram(values[:, bands], other, both)
+        sums, size = gram(values[:, bands], other, both)
         for near, part in zip(nears, parts, strict=True):
-            solved, enough = _solve(_box(sums, near) if rough else _windows(sums, near), size)
-            share = _finer(enough.double())
+            solved, ground = solve(*windows(sums, near, rough), size)
+            share = finer(ground.enough)
             around = None if rough else window_sum(both * (share > 0).double(), BLUR)
-            where = _Where(seen > 0, both > 0, share, around)
+            where = _Where(seen > 0, both > 0, share, around, leverage(ground, share, other))
             for one in pieces(size[0] - size[1], values):
                 fit = [x[:, one] for x in solved]
                 part.append(_answer(fit, values[:, bands][:, one], other, where))
@@ -121,13 +109,15 @@ def regressions(
 class _Where(NamedTuple):
     """Of pixels ``[n 1 y x]``: seen, on both dates, share of fitted cells, neighbours on both.
 
-    The last are not there where no residuals of neighbours are wanted.
+    The last are not there where no residuals of neighbours are wanted. `leverage` is by how much
+    the variance of a prediction is larger than that of the residuals.
     """
 
     seen: Tensor
     both: Tensor
     share: Tensor
     near: Tensor | None
+    leverage: Tensor
 
 
 def _answer(
@@ -142,11 +132,11 @@ def _answer(
         residual = torch.where(where.both & known, values - mean, torch.zeros_like(mean))
         mean = mean + window_sum(residual, BLUR) / (where.near + 0.1 * (2 * BLUR + 1) ** 4)
     lost = torch.full_like(mean, torch.nan)
-    told = torch.where(known & where.seen, mean, lost), _finer(error) / share
+    told = torch.where(known & where.seen, mean, lost), finer(error) / share * where.leverage
     return (
         told[0].to(values.dtype),
         torch.where(known & where.seen, told[1], lost).to(values.dtype),
-        torch.where(known, _finer(spread) / share, lost).to(values.dtype),
+        torch.where(known, finer(spread) / share, lost).to(values.dtype),
     )
 
 
@@ -185,92 +175,11 @@ def _singles(count: int) -> list[slice]:
     return [slice(k, k + 1) for k in range(count)]
 
 
-def _cells(x: Tensor) -> Tensor:
-    """``[n c y x]`` to the pixels of each cell, ``[n cells_y cells_x 16 c]``."""
-    n, c, height, width = x.shape
-    x = x.reshape(n, c, height // CELL, CELL, width // CELL, CELL)
-    return x.permute(0, 2, 4, 3, 5, 1).reshape(n, height // CELL, width // CELL, CELL * CELL, c)
-
-
-def _windows(x: Tensor, near: int) -> Tensor:
-    """Sum of cells ``[n c y x]`` in the near window, and a share of the wide one."""
-    return _box(x, near) + WIDE_SHARE * _box(x, WIDE)
-
-
-def _box(x: Tensor, half: int) -> Tensor:
-    size = 2 * half + 1
-    x = F.avg_pool2d(x, (1, size), 1, (0, half), divisor_override=1)
-    return F.avg_pool2d(x, (size, 1), 1, (half, 0), divisor_override=1)
-
-
-def _gram(values: Tensor, other: Tensor, both: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """Sums of products of each cell, ``[n (1+c+b)(1+c)+b Y X]``, and (1+c+b, 1+c)."""
-    count = other.shape[1]
-    rows = _cells(torch.cat([both, other * both, values * both], 1).double())
-    gram = rows.transpose(-1, -2) @ rows[..., : 1 + count]  # [n Y X (1+c+b) (1+c)]
-    square = (rows[..., 1 + count :] ** 2).sum(-2)
-    size = (gram.shape[-2], gram.shape[-1])
-    return torch.cat([gram.flatten(-2), square], -1).permute(0, 3, 1, 2), size
-
-
-def _solve(sums: Tensor, size: tuple[int, int]) -> tuple[list[Tensor], Tensor]:
-    """Slopes ``[n b c Y X]``, intercept, mean square residual and spread ``[n b Y X]`` a cell.
-
-    And which cells ``[n 1 Y X]`` have enough pixels; all of it is 0 in the others.
-    """
-    count, bands = size[1] - 1, size[0] - size[1]
-    sums = sums.permute(0, 2, 3, 1)
-    gram, square = sums[..., : size[0] * size[1]].unflatten(-1, size), sums[..., -bands:]
-    number = gram[..., 0, 0]
-    enough = number >= LEAST
-    number = torch.where(enough, number, torch.ones_like(number))[..., None]
-    mean = gram[..., :, 0] / number
-    mean_x, mean_y = mean[..., 1 : 1 + count], mean[..., 1 + count :]
-    moments = gram[..., 1:, 1:] / number[..., None] - mean[..., 1:, None] * mean_x[..., None, :]
-    covariance, cross = moments[..., :count, :], moments[..., count:, :]
-    scale_x = _flatless(covariance.diagonal(dim1=-2, dim2=-1), mean_x)
-    spread = _flatless(square / number - mean_y**2, mean_y)
-    slopes = _ridge(covariance, cross, scale_x)
-    fitted = (slopes * cross).sum(-1) * 2 - torch.einsum(
-        "...bi,...ij,...bj->...b", slopes, covariance, slopes
-    )
-    error = (spread**2 - fitted).clamp_min(0)
-    intercept = mean_y - (slopes * mean_x[..., None, :]).sum(-1)
-    slopes = torch.where(enough[..., None, None], slopes, torch.zeros_like(slopes))
-    error, intercept, spread = (
-        torch.where(enough[..., None], part, torch.zeros_like(part))
-        for part in (error, intercept, spread)
-    )
-    planes = [part.permute(0, 3, 1, 2) for part in (intercept, error, spread)]
-    return [slopes.permute(0, 3, 4, 1, 2), *planes], enough[:, None]
-
-
-def _flatless(variance: Tensor, mean: Tensor) -> Tensor:
-    """Standard deviation, 0 where it is only rounding."""
-    spread = variance.clamp_min(0).sqrt()
-    return torch.where(spread > FLAT * mean.abs(), spread, torch.zeros_like(spread))
-
-
-def _ridge(covariance: Tensor, cross: Tensor, scale: Tensor) -> Tensor:
-    """Slopes ``[... b c]`` of standardised regressors under a ridge; 0 for flat ones."""
-    inverse = torch.where(scale > 0, 1 / torch.where(scale > 0, scale, torch.ones_like(scale)), 0.0)
-    matrix = covariance * inverse[..., :, None] * inverse[..., None, :]
-    matrix = matrix + torch.diag_embed(torch.where(scale > 0, RIDGE, 1.0).to(matrix.dtype))
-    right = (cross * inverse[..., None, :]).transpose(-1, -2)
-    factor, _ = torch.linalg.cholesky_ex(matrix)
-    return torch.cholesky_solve(right, factor).transpose(-1, -2) * inverse[..., None, :]
-
-
 def _predict(slopes: Tensor, intercept: Tensor, other: Tensor) -> Tensor:
     """Apply interpolated coefficients to the other date's pixels, in double."""
     n, _, count = slopes.shape[:3]
-    fine = _finer(torch.cat([intercept[:, :, None], slopes], 2).flatten(0, 1)).unflatten(0, (n, -1))
+    fine = finer(torch.cat([intercept[:, :, None], slopes], 2).flatten(0, 1)).unflatten(0, (n, -1))
     mean: Tensor = fine[:, :, 0]
     for band in range(count):
         mean = torch.addcmul(mean, fine[:, :, 1 + band], other[:, band : band + 1].double())
     return mean
-
-
-def _finer(coarse: Tensor) -> Tensor:
-    """Interpolate cells ``[n b Y X]`` to pixels."""
-    return F.interpolate(coarse, scale_factor=CELL, mode="bilinear", align_corners=False)

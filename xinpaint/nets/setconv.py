@@ -21,9 +21,8 @@ FLAT = 2e-6
 
 def window_sum(x: Tensor, radius: int) -> Tensor:
     """Sum of ``[n b y x]`` under a triangular window of reach 2·radius, zeros beyond the edge."""
-    # differences of running sums cost the same for any window; in double, so that none is lost
     if radius >= 16 or x.dtype == torch.float64:
-        wide = x.double() if x.device.type != "mps" else x
+        wide = x.double()
         for _ in range(2):
             wide = _running_sum(_running_sum(wide, radius, -1), radius, -2)
         return wide.to(x.dtype)
@@ -35,19 +34,26 @@ def window_sum(x: Tensor, radius: int) -> Tensor:
 
 
 def _running_sum(x: Tensor, radius: int, axis: int) -> Tensor:
-    """Sum over 2·radius + 1 neighbours along one axis."""
-    size, shape = x.shape[axis], list(x.shape)
-    shape[axis] += 2 * radius + 1
-    total = x.new_empty(shape)
-    total.narrow(axis, 0, radius + 1).zero_()
-    inner = total.narrow(axis, radius + 1, size)
-    if x.requires_grad:
-        inner.copy_(x.cumsum(axis))
-    else:
-        torch.cumsum(x, axis, out=inner)
-    last = total.narrow(axis, radius + size, 1)
-    total.narrow(axis, radius + 1 + size, radius).copy_(last)
-    return total.narrow(axis, 2 * radius + 1, size) - total.narrow(axis, 0, size)
+    """Sum over 2·radius + 1 neighbours along one axis, of sums over 1, 2, 4, ... of them.
+
+    Nothing outside the window is ever added, so a value far away cannot matter, not even by its
+    rounding, and the order is the same wherever the window lies: differences of one sum from the
+    edge on would cost as much, and depend on the tile.
+    """
+    size, window = x.shape[axis], 2 * radius + 1
+    edge = (radius, radius) if axis == -1 else (0, 0, radius, radius)
+    power, width, done = F.pad(x, edge), 1, 0
+    total: Tensor | None = None
+    while True:
+        if window & width:
+            part = power.narrow(axis, done, size)
+            total, done = part if total is None else total + part, done + width
+        if 2 * width > window:
+            assert total is not None
+            return total
+        rest = power.shape[axis] - width
+        power = power.narrow(axis, 0, rest) + power.narrow(axis, width, rest)
+        width *= 2
 
 
 def local_statistics(values: Tensor, density: Tensor, radius: int) -> tuple[Tensor, Tensor]:
@@ -83,14 +89,14 @@ def local_mean(values: Tensor, density: Tensor, radius: int) -> Tensor:
 def local_density(context: Tensor, radius: int) -> Tensor:
     """The weight of the context (1 where observed, else 0) in the window around every pixel."""
     one = context[:, :1] if bool((context == context[:, :1]).all()) else context
-    exact = one if one.device.type == "mps" else one.double()  # running sums: faster than a pool
-    return window_sum(exact, radius).to(context.dtype).expand_as(context)
+    return window_sum(one.double(), radius).to(context.dtype).expand_as(context)
 
 
 def _mean(radius: int, values: Tensor, density: Tensor) -> Tensor:
     known = density > 0.5
-    exact = values if values.device.type == "mps" else values.double()
-    mean = window_sum(exact, radius) / torch.where(known, density, torch.ones_like(density))
+    mean = window_sum(values.double(), radius) / torch.where(
+        known, density, torch.ones_like(density)
+    )
     return torch.where(known, mean.to(values.dtype), torch.full_like(values, torch.nan))
 
 
@@ -98,7 +104,7 @@ def _moments(radius: int, values: Tensor, density: Tensor) -> Tensor:
     """Mean and spread as two channels ``[m 2 y x]``, from values and density ``[m 1 y x]``."""
     known = density > 0.5
     weight = torch.where(known, density, torch.ones_like(density))
-    exact = values if values.device.type == "mps" else values.double()
+    exact = values.double()
     mean = window_sum(exact, radius) / weight
     spread = (window_sum(exact * exact, radius) / weight - mean * mean).clamp_min(0).sqrt()
     spread = torch.where(spread > FLAT * mean.abs(), spread, torch.zeros_like(spread))

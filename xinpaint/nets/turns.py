@@ -66,6 +66,6 @@ def check_turns(turns: int) -> int:
     ValueError
         If it is none of them.
     """
-    if isinstance(turns, bool) or turns not in COUNTS:
+    if isinstance(turns, (bool, float)) or turns not in COUNTS:
         raise ValueError(f"turns = {turns!r}: use one of {list(COUNTS)}")
     return turns
