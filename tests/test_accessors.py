@@ -144,3 +144,16 @@ def test_the_default_draws_samples_too() -> None:
     made = ds.inpaint.convnp(samples=2, context="space")
     assert made.red.dims == ("sample", "time", "y", "x")
     assert made.red.dtype == ds.red.dtype
+
+
+def test_reflectance_is_filled_alike_in_any_unit_and_any_chunks() -> None:
+    """Integers are summed exactly; fractions show what depends on the tile's edge or the unit."""
+    cube = xinpaint.tutorial.open_cube(dates=1, size=300, seed=1)
+    ds = (cube.where(cube > 0) * 1e-4).astype("float32")[["nir"]]
+    how = {"device": "cpu", "turns": 1}
+    whole = ds.inpaint.convnp(**how)
+    scaled = (ds * np.float32(3)).inpaint.convnp(**how) / 3
+    parts = ds.chunk(time=-1, y=150, x=150).inpaint.convnp(**how).compute()
+    for name in ("nir", "nir_std"):
+        np.testing.assert_allclose(scaled[name], whole[name], atol=1e-5)
+        np.testing.assert_allclose(parts[name], whole[name], atol=1e-5)
