@@ -116,3 +116,9 @@ def test_a_dim_of_dates_by_another_name_is_to_be_called_time() -> None:
     ds = make().rename(time="day")
     with pytest.raises(SchemaError, match=r"'day'.* rename it to time"):
         schema.read(ds)
+
+
+def test_what_float32_cannot_hold_is_missing() -> None:
+    values = np.array([1.0, 1e300, -1e300, 3e38, np.inf, np.nan])
+    seen = masking.observed(values, None, None)
+    assert seen.tolist() == [True, False, False, True, False, False]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,3 +137,9 @@ def test_workers_that_come_later_get_blocks_too(monkeypatch: pytest.MonkeyPatch)
         cluster.scale(3)
         client.wait_for_workers(3, timeout=30)
         assert works.window == 12
+
+
+def test_workers_compute_with_their_own_threads_however_small_the_driver() -> None:
+    big = SimpleNamespace(nthreads=lambda: {"a": 512, "b": 256})
+    assert engine.net_threads(big, None) == 256
+    assert engine.net_threads(SimpleNamespace(nthreads=dict), None) >= 1

@@ -149,3 +149,10 @@ def test_mixed_precision_costs_little() -> None:
         error[precision] = float(np.abs(fill.mean - truth)[hole].mean())
     assert error["bf16"] != error["exact"]
     assert error["bf16"] == pytest.approx(error["exact"], rel=1e-2)
+
+
+def test_a_device_without_double_precision_is_refused() -> None:
+    from xinpaint.errors import DeviceError
+
+    with pytest.raises(DeviceError, match=r"'mps' has no double precision.*use 'cpu'"):
+        devices.resolve("mps")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,8 +99,8 @@ def test_slopes_change_their_sign_with_the_side_they_are_seen_from() -> None:
     assert turned[1] is None and turned[2].tolist() == [16]
 
 
-@pytest.mark.parametrize("turns", [0, 3, 8, True])
-def test_only_groups_of_orientations(turns: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("turns", [0, 3, 8, True, 2.0])
+def test_only_groups_of_orientations(turns: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"use one of \[1, 2, 4\]"):
         check_turns(turns)
     with pytest.raises(MethodError, match=r"turns = .*: use one of \[1, 2, 4\], or leave it out"):

@@ -46,7 +46,7 @@ def observed(
     Parameters
     ----------
     values : any real dtype, any shape
-        As the user gave them. An infinite value is missing.
+        As the user gave them. What float32 cannot hold, such as an infinite value, is missing.
     said : bool, same shape, or None
         What the user's mask or the quality band says.
     nodata : float or None
