@@ -21,6 +21,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What was asked for."""
     ask = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     ask.add_argument("--weights", help="a shipped name or a .safetensors file")
+    ask.add_argument("--turns", type=int, help="orientations averaged, 1 or 4; writes no page")
     ask.add_argument("--masks", type=int, default=5, help="masks of each kind a scene (at least 3)")
     ask.add_argument("--fast", action="store_true", help="one mask of each kind; writes no page")
     ask.add_argument(
@@ -33,9 +34,11 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     return ask.parse_args(words)
 
 
-def run(drawn: list[Case], weights: str | None, memory: Memory) -> list[Row]:
+def run(
+    drawn: list[Case], weights: str | None, memory: Memory, turns: int | None = None
+) -> list[Row]:
     """Every method on every case."""
-    own = filler(report.OWN, weights=weights)
+    own = filler(report.OWN, weights=weights, turns=turns)
     rows = []
     for number, case in enumerate(drawn, 1):
         for method in RIVALS:
@@ -54,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> int:
         source = find(asked.weights)
         folder = data_folder()
         drawn = cases(read_scenes(folder, pattern), read_bank(folder / bank), seeds)
-        rows = run(drawn, asked.weights, Memory(asked.cache))
+        rows = run(drawn, asked.weights, Memory(asked.cache), asked.turns)
     except XinpaintError as error:
         print(error, file=sys.stderr)
         return 1
@@ -64,11 +67,11 @@ def main(words: Sequence[str] | None = None) -> int:
     if asked.validation:
         return 0
     date = datetime.now(UTC).date().isoformat()
-    sha256 = source.sha256[:12]
+    sha256 = source.sha256[:12] + (f" turns={asked.turns}" if asked.turns else "")
     entry = {"date": date, "weights_sha256": sha256, "masks": seeds, **told}
     asked.docs.mkdir(parents=True, exist_ok=True)
     log = report.append_log(asked.docs / "ood-runs.csv", entry)
-    if not asked.fast:
+    if not (asked.fast or asked.turns):
         about = {"date": date, "sha256": sha256, "version": xinpaint.__version__, "seeds": seeds}
         (asked.docs / "results.md").write_text(report.page(rows, log, about))
         report.write_rows(asked.docs / "results.csv", rows)
