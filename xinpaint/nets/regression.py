@@ -28,15 +28,17 @@ REACH = CELL * WIDE + (CELL - 1) + CELL + 2 * BLUR
 class Regression(NamedTuple):
     """What one other date says of every pixel, float32 ``[n b y x]``; NaN where it says nothing.
 
-    `mean` is the prediction, `error` the mean square of its residuals around the pixel, `spread`
-    the standard deviation of the regressed band there, `seen` (bool ``[n 1 y x]``) whether the
-    other date saw the pixel.
+    `mean` is the prediction, `error` its variance as residuals around the pixel tell, `spread` the
+    standard deviation of the regressed band there, `seen` (bool ``[n 1 y x]``) whether the other
+    date saw the pixel. `worse` is by how much the variance differs from `error` because the other
+    date's pixel is unlike its surroundings.
     """
 
     mean: Tensor
     error: Tensor
     spread: Tensor
     seen: Tensor
+    worse: Tensor
 
 
 class Evidence(NamedTuple):
@@ -98,32 +100,33 @@ def regressions(
             solved, ground = solve(*windows(sums, near, rough), size)
             share = finer(ground.enough)
             around = None if rough else window_sum(both * (share > 0).double(), BLUR)
-            where = _Where(seen > 0, both > 0, share, around, leverage(ground, share, other))
+            where = _Where(seen > 0, both > 0, share, around, *leverage(ground, share, other))
             for one in pieces(size[0] - size[1], values):
                 fit = [x[:, one] for x in solved]
                 part.append(_answer(fit, values[:, bands][:, one], other, where))
     told = [[torch.cat(found, 1) for found in zip(*part, strict=True)] for part in parts]
-    return [Regression(mean, error, spread, seen > 0) for mean, error, spread in told]
+    return [Regression(mean, error, spread, seen > 0, worse) for mean, error, spread, worse in told]
 
 
 class _Where(NamedTuple):
     """Of pixels ``[n 1 y x]``: seen, on both dates, share of fitted cells, neighbours on both.
 
-    The last are not there where no residuals of neighbours are wanted. `leverage` is by how much
-    the variance of a prediction is larger than that of the residuals.
+    The last are not there where no residuals of neighbours are wanted. `few` and `worse`
+    are what :func:`~xinpaint.nets.ridge.leverage` tells.
     """
 
     seen: Tensor
     both: Tensor
     share: Tensor
     near: Tensor | None
-    leverage: Tensor
+    few: Tensor
+    worse: Tensor
 
 
 def _answer(
     solved: Sequence[Tensor], values: Tensor, other: Tensor, where: _Where
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, error and spread of some bands; NaN where the other date says nothing."""
+) -> tuple[Tensor, ...]:
+    """Mean, error, spread and `worse` of some bands; NaN where the other date says nothing."""
     slopes, intercept, error, spread = solved
     known = where.share > 0
     share = where.share.clamp_min(1e-12)
@@ -132,11 +135,12 @@ def _answer(
         residual = torch.where(where.both & known, values - mean, torch.zeros_like(mean))
         mean = mean + window_sum(residual, BLUR) / (where.near + 0.1 * (2 * BLUR + 1) ** 4)
     lost = torch.full_like(mean, torch.nan)
-    told = torch.where(known & where.seen, mean, lost), finer(error) / share * where.leverage
+    told = torch.where(known & where.seen, mean, lost), finer(error) / share * where.few
     return (
         told[0].to(values.dtype),
         torch.where(known & where.seen, told[1], lost).to(values.dtype),
         torch.where(known, finer(spread) / share, lost).to(values.dtype),
+        where.worse.to(values.dtype).expand_as(mean),
     )
 
 
@@ -158,8 +162,12 @@ def weigh(regressions: list[Regression], trust: list[Tensor]) -> tuple[Evidence,
     errors = torch.stack([r.error for r in regressions])
     known = means.isfinite()
     means, errors = means.nan_to_num(), torch.where(known, errors, 0.0)
-    most = errors.amax(0, keepdim=True)
-    relative = torch.where(most > 0, errors / torch.where(most > 0, most, 1.0), 1.0)
+    # the date that shows what is special in a place is no worse a witness: only what no ground
+    # can be, a cloud or a stray number, loses its vote
+    worse = torch.stack([r.worse for r in regressions])
+    votes = errors * (1 + (worse / 100) ** 2)
+    most = votes.amax(0, keepdim=True)
+    relative = torch.where(most > 0, votes / torch.where(most > 0, most, 1.0), 1.0)
     logits = torch.stack(trust) - 2 * relative.clamp_min(1e-6).log()
     anybody = known.any(0)
     # where no date saw the pixel a softmax of nothing would be NaN, and its gradient too
@@ -167,7 +175,7 @@ def weigh(regressions: list[Regression], trust: list[Tensor]) -> tuple[Evidence,
     mean = (weights * means).sum(0)
     apart = (weights * torch.where(known, means - mean, 0.0) ** 2).sum(0)
     several = torch.where(anybody, 1 - (weights**2).sum(0), 0.0)
-    together = Evidence(mean, (weights * errors).sum(0), apart, anybody, several)
+    together = Evidence(mean, (weights * errors * worse).sum(0), apart, anybody, several)
     return together, list(weights.unbind(0))
 
 

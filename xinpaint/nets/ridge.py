@@ -108,10 +108,11 @@ def solve(sums: Tensor, squares: Tensor, size: tuple[int, int]) -> tuple[list[Te
     return [slopes.permute(0, 3, 4, 1, 2), *planes], ground
 
 
-def leverage(ground: Ground, share: Tensor, other: Tensor) -> Tensor:
-    """How much worse a pixel is predicted than the pixels that taught it, ``[n 1 y x]``.
+def leverage(ground: Ground, share: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """By how much worse a pixel is predicted than those that taught it are, ``[n 1 y x]``.
 
-    z² is how far it lies from what was seen of the other date, in spreads, mean over its bands.
+    First for how few these were, then for how unlike them it is. z² is how far it lies from what
+    was seen of the other date, in spreads, mean over its bands.
     """
     share, bands = share.clamp_min(1e-12), other.shape[1]
     far = torch.zeros_like(share)
@@ -120,10 +121,10 @@ def leverage(ground: Ground, share: Tensor, other: Tensor) -> Tensor:
             finer(part[:, band : band + 1]) / share for part in (ground.middle, ground.inverse)
         )
         far = far + (other[:, band : band + 1].double() * inverse - middle) ** 2
-    far = (far / bands).clamp_max(1e12)
-    # beyond the textbook's (1 + c·z²) / pixels, measured on the training pairs: ground that is
-    # unlike its surroundings changes unlike them
-    return 0.7 * (1 + far / 2 + far**2 / 100) + (1 + bands * far) * finer(ground.rare) / share
+    far = (far / bands).clamp_max(1e6)
+    few = 1 + (1 + bands * far) * finer(ground.rare) / share
+    # measured on the training pairs: ground unlike its surroundings changes unlike them
+    return few, (0.7 * (1 + far / 2 + far**2 / 100) + few - 1) / few
 
 
 def _flatless(variance: Tensor, mean: Tensor) -> Tensor:
