@@ -24,7 +24,7 @@ class Cluster:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._futures: WeakSet[Any] = WeakSet()
-        self._room, self._looked = 4, 0.0
+        self._room, self._looked = 4, float("-inf")
 
     @property
     def window(self) -> int:
