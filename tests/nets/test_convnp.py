@@ -16,7 +16,8 @@ def made_of(fine: bool, turns: int = 1) -> ConvNP:
     numbers = {"widths": (8, 8, 8), "shared": (0, 8, 8), "levels": fine} | (
         {"between": (12, 20), "turns": turns} if fine else {}
     )
-    return ConvNP(numbers, width=8, deep=8, shared=8, fine=fine, turns=turns, align=turns > 1)
+    more = {"turns": turns, "align": turns > 1, "alike": turns > 1}
+    return ConvNP(numbers, width=8, deep=8, shared=8, fine=fine, **more)
 
 
 @pytest.fixture(scope="module", params=[(False,), (True,), (True, 4)], ids=str)
@@ -101,7 +102,7 @@ def test_units_mean_nothing(net: ConvNP) -> None:
 
 
 def test_nothing_beyond_the_reach_matters(net: ConvNP) -> None:
-    assert net.reach <= (REACH_OF_DATES if net.align else 64)
+    assert net.reach <= (REACH_OF_DATES if net.ways[1] else 72)
     given = drawn(1, side=160)
     one = net(*given)
     far = [part.clone() for part in given]

@@ -22,6 +22,11 @@ def of_dates(fine: bool) -> ConvNP:
     return ConvNP(numbers, width=8, deep=8, shared=8, fine=fine)
 
 
+def with_hints(alike: bool) -> ConvNP:
+    numbers = {"widths": (8, 8, 8), "shared": (0, 8, 8)}
+    return ConvNP(numbers, width=8, deep=8, shared=8, fine=True, alike=alike)
+
+
 def seen(net: nn.Module, *shape: int) -> list[torch.Tensor]:
     """Values and context; of other dates, too, where the net looks at them."""
     maker = torch.Generator().manual_seed(3)
@@ -34,7 +39,7 @@ def seen(net: nn.Module, *shape: int) -> list[torch.Tensor]:
     return [values, context, others, known, torch.tensor([[-16.0, 16, 32]])]
 
 
-@pytest.mark.parametrize("kind", [spatial, of_dates])
+@pytest.mark.parametrize("kind", [spatial, of_dates, with_hints])
 def test_a_richer_net_begins_where_the_poorer_one_stood(kind) -> None:
     torch.manual_seed(0)
     poor, rich = kind(False), kind(True)

@@ -204,6 +204,26 @@ def test_small_and_large_patches_have_a_loss(patch: int) -> None:
     assert float(ms_ssim_loss(1 - truth, truth, 1 - target, target)) > 0.05
 
 
+def test_the_loss_of_psnr_gives_every_task_the_same_say() -> None:
+    import torch
+
+    from xinpaint.train.losses import psnr_loss
+
+    truth, target = torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4)
+    target[:, :, :2] = 1
+    mean = torch.full_like(truth, 0.1)
+    mean[1] = 0.01
+    mean[:, :, 2:] = 9.0  # no target
+    mean.requires_grad_()
+    loss = psnr_loss(mean, truth, target)
+    assert -8.6859 * float(loss.detach()) == pytest.approx((20 + 40) / 2, abs=0.03)  # decibels
+    (pull,) = torch.autograd.grad(loss, mean)
+    assert float(pull[:, :, 2:].abs().max()) == 0
+    # of one relative improvement, however small the error
+    gains = (pull * mean.detach()).sum((1, 2, 3))
+    assert float(gains[1] / gains[0]) == pytest.approx(1, abs=0.02)
+
+
 def test_validation_hides_under_the_gaps_of_the_recipe(tmp_path) -> None:
     values = np.random.default_rng(0).random((2, 128, 128)).astype(np.float32)
     image = data.Image("one", values, np.ones_like(values, bool))

@@ -19,7 +19,8 @@ class LocalRegression:
     """Ridge regression of each band on all bands of other dates, in windows of 20 pixels.
 
     Each other date is first moved by the part of a pixel that it lies off, as measured around each
-    pixel (:mod:`xinpaint.nets.align`).
+    pixel (:mod:`xinpaint.nets.align`); what the prediction misses in neighbours that look like the
+    pixel on the other date is added (:mod:`xinpaint.nets.similar`).
 
     Every other date that saw a pixel predicts it; the predictions are averaged with weights
     1 / (mean square of their residuals around the pixel)², so that a hazy or changed date is
@@ -79,8 +80,8 @@ def _answer(task: Task, date: int, others: list[int]) -> tuple[Any, Any]:
     """One date ``[b y x]`` from its regressions on the others."""
     import torch
 
-    from xinpaint.nets.align import align
-    from xinpaint.nets.regression import regress, weigh
+    from xinpaint.nets.other import predict
+    from xinpaint.nets.regression import weigh
     from xinpaint.nets.ridge import CELL
 
     with torch.inference_mode():
@@ -88,8 +89,7 @@ def _answer(task: Task, date: int, others: list[int]) -> tuple[Any, Any]:
         told = []
         for other in others:
             theirs, seen = (torch.from_numpy(a) for a in aligned(task, [other], CELL))
-            theirs = align(values, context, theirs, seen)
-            told.append(regress(values, context, theirs, seen))
+            told.append(predict(values, context, theirs, seen))
         evidence, _ = weigh(told, [torch.zeros_like(values)] * len(told))
         lost = torch.full_like(values, torch.nan)
         mean = torch.where(evidence.seen, evidence.mean, lost)

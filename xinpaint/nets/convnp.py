@@ -21,12 +21,13 @@ from torch.nn import functional as F
 from xinpaint.nets.align import REACH as ALIGNED
 from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP
 from xinpaint.nets.frame import Frame
-from xinpaint.nets.other import Other, look
+from xinpaint.nets.other import Hints, Other, look, mixed
 from xinpaint.nets.planes import (
     bands_of,
     each,
     full,
     half,
+    joined,
     lone,
     pieces,
     quarters,
@@ -69,6 +70,8 @@ class ConvNP(nn.Module):
         Orientations whose answers are averaged (:mod:`xinpaint.nets.turns`); one in training.
     align : bool
         Move each date by the part of a pixel that it lies off (:mod:`xinpaint.nets.align`).
+    alike : bool
+        Look at residuals of similar neighbours, too (:mod:`xinpaint.nets.similar`).
     """
 
     stride = STRIDE
@@ -82,23 +85,24 @@ class ConvNP(nn.Module):
         fine: bool = False,
         turns: int = 1,
         align: bool = False,
+        alike: bool = False,
     ) -> None:
         super().__init__()
-        self.fine, self.turns, self.align = fine, check_turns(turns), align
+        self.ways, self.turns = (fine, align, alike), check_turns(turns)
         self.spatial = ConvCNP(**(spatial or {}))
-        self.date_in = nn.Conv2d(26 + 4 * fine, width, 3, padding=1)
+        self.date_in = nn.Conv2d(26 + 4 * fine + 8 * alike, width, 3, padding=1)
         self.date = Block(width, 0)
         self.together = nn.Conv2d(width, width, 1)
         self.trust = nn.Conv2d(width, 4, 1)
-        self.enter_in = nn.Conv2d(width + 32 + 4 * fine, width, 3, padding=1)
+        self.enter_in = nn.Conv2d(width + 32 + 4 * fine + 8 * alike, width, 3, padding=1)
         self.enter = Block(width, shared)
         self.down = nn.Conv2d(width, deep, 2, stride=2)
         self.deep = Block(deep, shared)
         self.up = nn.ConvTranspose2d(deep, width, 2, stride=2)
         self.leave = Block(width, 0)
         self.head = nn.Conv2d(width, 4 * 8, 1)
-        self.gate = nn.Conv2d(8 + 6 + fine, 16, 1)
-        self.decide = nn.Conv2d(16, 3 + fine, 1)
+        self.gate = nn.Conv2d(8 + 6 + fine + 2 * alike, 16, 1)
+        self.decide = nn.Conv2d(16, 3 + fine + alike, 1)
         for last in (self.trust, self.decide):
             nn.init.normal_(last.weight, std=0.01)
             last.bias.data.zero_()  # type: ignore[union-attr]
@@ -111,7 +115,7 @@ class ConvNP(nn.Module):
     def reach(self) -> int:
         """Pixels that context can be away and matter."""
         trunk = 2 * (1 + 2) + 2 * (1 + 2) + 4 * 2 + 2 * 2 + 3
-        return max(self.spatial.reach, REACH + trunk + self.align * ALIGNED)
+        return max(self.spatial.reach, REACH + trunk + self.ways[1] * ALIGNED)
 
     def train(self, mode: bool = True) -> ConvNP:
         """Train everything but the spatial part, which stays as it came."""
@@ -155,7 +159,7 @@ class ConvNP(nn.Module):
             return space
         with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
             rows = zip(others.unbind(1), others_context.unbind(1), away.unbind(1), strict=True)
-            dates = [look(values, context, *row, self.fine, self.align) for row in rows]
+            dates = [look(values, context, *row, *self.ways) for row in rows]
         # what the trunk sees must not reach as far as the answers' unit does
         mean, spread = local_statistics(values, local_density(context, UNIT), UNIT)
         frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), far.support)
@@ -163,12 +167,12 @@ class ConvNP(nn.Module):
 
         def answer(axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
             sight = flipped(Sight(values, context, frame), axes)
-            evidence, finer, mixed = self._weigh(sight, dates, axes)
-            x = self._trunk(sight, evidence, finer, mixed)
+            evidence, hints, deeper = self._weigh(sight, dates, axes)
+            x = self._trunk(sight, evidence, hints, deeper)
             told = [
                 self._decide(
                     *flipped(bands_of((far, space), one), axes),
-                    *bands_of((evidence, finer, x), one),
+                    *bands_of((evidence, hints, x), one),
                 )
                 for one in pieces(values.shape[1], values)
             ]
@@ -179,20 +183,19 @@ class ConvNP(nn.Module):
 
     def _weigh(
         self, sight: Sight, dates: list[Other], axes: tuple[int, ...]
-    ) -> tuple[Evidence, Tensor, Tensor]:
+    ) -> tuple[Evidence, Hints, Tensor]:
         """`_believe`, of all bands, with dates that are still to be flipped."""
         told = [
             self._believe(bands_of(sight, one), flipped(bands_of(dates, one), axes))
             for one in pieces(sight.values.shape[1], sight.values)
         ]
-        evidences, finers, mixtures = zip(*told, strict=True)
-        evidence = Evidence(*(torch.cat(parts, 1) for parts in zip(*evidences, strict=True)))
-        return evidence, torch.cat(finers, 1), torch.cat(mixtures, 1)
+        evidence, hints, deeper = joined(told)
+        return evidence, hints, deeper
 
-    def _believe(self, sight: Sight, dates: list[Other]) -> tuple[Evidence, Tensor, Tensor]:
-        """How much each date is believed in each pixel of some bands, and what follows from that.
+    def _believe(self, sight: Sight, dates: list[Other]) -> tuple[Evidence, Hints, Tensor]:
+        """Evidence of some bands by how much each date is believed in each pixel.
 
-        The last answer are the dates' own channels so mixed, ``[n b width y/2 x/2]``.
+        The dates' hints and own channels ``[n b width y/2 x/2]`` are mixed likewise.
         """
         found = [date.regression for date in dates]
         plain = weigh(found, [torch.zeros_like(sight.values) for _ in dates])[0]
@@ -202,9 +205,9 @@ class ConvNP(nn.Module):
         pooled = self.together(pooled / total(seen).clamp_min(1e-6))
         trust = [full(self.trust(F.relu(h + pooled)), sight.values.shape).float() for h in told]
         evidence, weights = weigh(found, trust)
-        mixed = total(h * half(w) for h, w in zip(told, weights, strict=True))
-        finer = total(date.finer * w for date, w in zip(dates, weights, strict=True))
-        return evidence, finer, mixed.unflatten(0, sight.values.shape[:2])
+        deeper = total(h * half(w) for h, w in zip(told, weights, strict=True))
+        hints = mixed([date.hints for date in dates], weights)
+        return evidence, hints, deeper.unflatten(0, sight.values.shape[:2])
 
     def _encode(self, sight: Sight, plain: Evidence, date: Other) -> Tensor:
         """One date and band at half the resolution, ``[n·b width y/2 x/2]``."""
@@ -225,13 +228,12 @@ class ConvNP(nn.Module):
         evidence = half(unexplained.clamp(1e-4, 1).log() / 4)
         when = (date.away.abs() / 16).log1p()[:, None, None, None] / 3
         more = [evidence, half(when.expand_as(values))]
-        if self.fine:
-            more.append(quarters(unit(date.finer, frame.spread, known)))
+        more += [quarters(hint) for hint in date.hints.in_units(frame.spread, known)]
         x = self.date_in(shuffled(near, more))
         deeper: Tensor = self.date(F.relu(x, inplace=True), 1)
         return deeper
 
-    def _trunk(self, sight: Sight, evidence: Evidence, finer: Tensor, mixed: Tensor) -> Tensor:
+    def _trunk(self, sight: Sight, evidence: Evidence, hints: Hints, deeper: Tensor) -> Tensor:
         """What all bands and dates say together, ``[n b width y/2 x/2]``."""
         values, context, frame = sight
         bands = values.shape[1]
@@ -246,10 +248,9 @@ class ConvNP(nn.Module):
             evidence.seen.to(values.dtype),
             there.to(values.dtype),
         ]
-        if self.fine:
-            near.append(unit(finer, frame.spread, evidence.seen))
+        near += hints.in_units(frame.spread, evidence.seen)
         rows = (lone(part) for part in near)
-        x = self.enter(each(self._open, mixed.flatten(0, 1), *rows), bands)
+        x = self.enter(each(self._open, deeper.flatten(0, 1), *rows), bands)
         deeper = self.deep(each(self.down, x), bands)
         x = each(partial(raised, self.up), x, deeper, out=x)
         told: Tensor = x.unflatten(0, values.shape[:2])
@@ -265,7 +266,7 @@ class ConvNP(nn.Module):
         frame: Frame,
         space: tuple[Tensor, Tensor],
         evidence: Evidence,
-        finer: Tensor,
+        hints: Hints,
         x: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Correct what the dates say and choose, pixel by pixel, between them and space."""
@@ -284,15 +285,14 @@ class ConvNP(nn.Module):
             unit(scale, frame.spread, seen),
             unit(root(evidence.apart), frame.spread, seen),
         ]
-        if self.fine:
-            told.append(unit(finer, frame.spread, seen))
+        told += hints.in_units(frame.spread, seen)
         features = torch.cat([head, torch.stack(told, 2)], 2).flatten(0, 1)
         out = self.decide(F.relu(self.gate(features))).unflatten(0, frame.z.shape[:2]).float()
         share = torch.sigmoid(out[:, :, 0] - 2)
         share = torch.where(lost, torch.zeros_like(share), share)
         time = torch.where(seen, evidence.mean, torch.zeros_like(spatial)) + scale * out[:, :, 1]
-        if self.fine:
-            time = time + torch.where(seen, finer, torch.zeros_like(finer)) * out[:, :, 3]
+        for k, hint in enumerate(hints.apart):
+            time = time + torch.where(seen, hint, torch.zeros_like(hint)) * out[:, :, 3 + k]
         mean = time + share * (spatial - time)
         width = root((1 - share) * scale**2 + share * doubt**2)
         heat = self.temperature * (1 + (self.several - 1) * evidence.several)

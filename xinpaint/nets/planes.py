@@ -135,10 +135,11 @@ def bands_of(part: Any, one: slice) -> Any:
 
 
 def joined(parts: Sequence[Any]) -> Any:
-    """Tensors ``[n b ...]`` of some bands each, in tuples, too, as those of all bands."""
+    """Tensors ``[n b ...]`` of some bands each, in tuples and lists, too, as those of all bands."""
     first = parts[0]
     if first is None:
         return None
     if isinstance(first, Tensor):
         return torch.cat(list(parts), 1)
-    return type(first)(*(joined(some) for some in zip(*parts, strict=True)))
+    told = [joined(some) for some in zip(*parts, strict=True)]
+    return type(first)(*told) if hasattr(first, "_fields") else told

@@ -18,11 +18,12 @@ from torch import Tensor
 from xinpaint.nets.planes import pieces
 from xinpaint.nets.ridge import CELL, NEAR, WIDE, finer, gram, leverage, solve, windows
 from xinpaint.nets.setconv import window_sum
+from xinpaint.nets.similar import REACH as ALIKE
 
 #: Pixels around a prediction whose own residuals correct it.
 BLUR = 3
-#: Farthest pixel that matters: window, its cell, interpolation, residuals.
-REACH = CELL * WIDE + (CELL - 1) + CELL + 2 * BLUR
+#: Farthest pixel that matters: window, its cell, interpolation, residuals; those of neighbours.
+REACH = CELL * WIDE + (CELL - 1) + CELL + 2 * BLUR + ALIKE
 
 
 class Regression(NamedTuple):

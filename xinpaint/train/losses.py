@@ -50,6 +50,21 @@ def latent_nll(means: Tensor, stds: Tensor, truth: Tensor, target: Tensor, beta:
     return -task.sum() / target.sum().clamp_min(1)
 
 
+def psnr_loss(mean: Tensor, truth: Tensor, target: Tensor) -> Tensor:
+    """−PSNR of each task's target pixels in nepers, ½ log(mean squared error), mean over tasks.
+
+    A task's gradient is that of its squared error in units of that error: the pixels that are
+    hard to know count in full, as β = 1 has it, and no task drowns another.
+
+    Parameters
+    ----------
+    mean, truth, target : float ``[n b y x]``
+        `target` is 1 where the loss counts.
+    """
+    error = ((mean - truth) ** 2 * target).sum((1, 2, 3)) / target.sum((1, 2, 3)).clamp_min(1)
+    return 0.5 * (error + 1e-6).log().mean()
+
+
 def hole_loss(mean: Tensor, truth: Tensor, context: Tensor, target: Tensor) -> Tensor:
     """PartialConv's loss without the terms that need a network trained on photographs.
 

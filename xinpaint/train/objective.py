@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from xinpaint.nets.convlnp import ConvLNP
 from xinpaint.train.evaluate import probabilistic
-from xinpaint.train.losses import beta_nll, hole_loss, latent_nll, ms_ssim_loss
+from xinpaint.train.losses import beta_nll, hole_loss, latent_nll, ms_ssim_loss, psnr_loss
 from xinpaint.train.recipe import Recipe
 
 
 def objective(
     net: nn.Module, truth: Tensor, target: Tensor, given: tuple[Tensor, ...], plan: Recipe
 ) -> Tensor:
-    """Weighted sum of the net's own loss and 1 − MS-SSIM over the pixels that it can answer.
+    """Weighted sum of the net's own loss, 1 − MS-SSIM and −PSNR of the pixels it can answer.
 
     Its own loss is the β-NLL, the Monte-Carlo likelihood for a latent net, PartialConv's for a net
     without a spread.
@@ -31,7 +31,9 @@ def objective(
         loss = plan.nll * beta_nll(mean, std, truth, target, plan.beta)
     elif plan.nll:
         loss = plan.nll * hole_loss(mean, truth, given[1] * answered, target)
+    whole = mean.mean(0) if latent else mean
+    if plan.psnr:
+        loss = loss + plan.psnr * psnr_loss(whole, truth, target)
     if plan.ms_ssim:
-        whole = mean.mean(0) if latent else mean
         loss = loss + plan.ms_ssim * ms_ssim_loss(whole, truth, given[1], target)
     return loss

@@ -69,8 +69,9 @@ class Recipe:
         Optimiser steps in all, and those with a rising rate.
     rate, decay, clip, ema : float
         Peak learning rate (cosine to zero), weight decay, gradient norm, averaging of weights.
-    nll, beta, ms_ssim : float
-        Weight of the likelihood, its exponent β (Seitzer et al. 2022), weight of 1 − MS-SSIM.
+    nll, beta, ms_ssim, psnr : float
+        Weight of the likelihood, its exponent β (Seitzer et al. 2022), weights of 1 − MS-SSIM and
+        of −PSNR (in nepers: 8.7 dB).
     bf16 : bool
         Compute the net's forward pass in bfloat16 (weights and loss stay float32).
     seed : int
@@ -121,6 +122,7 @@ class Recipe:
     nll: float = 1.0
     beta: float = 0.5
     ms_ssim: float = 0.5
+    psnr: float = 0.0
     bf16: bool = False
     seed: int = 0
     save_every: int = 250
