@@ -27,6 +27,8 @@ GAPS = KINDS | WIDE
 LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 #: Splits of the page.
 OOD, VALIDATION = "ood", "validation"
+#: Modules of nets that a case without other dates never comes to.
+OF_DATES = frozenset({"align", "other", "regression", "ridge", "similar"})
 #: What the validation scene is called, and the side of its windows.
 HELD, SIDE = "validation 093/085", 256
 
@@ -87,7 +89,7 @@ def neural(case: Case, run: Run, split: str, memory: Memory) -> Row:
 
 def known_as(case: Case, run: Run, split: str) -> str:
     """Under what name a net's row is written down."""
-    return key(case, f"{split} {run.method} {run.seed}", run.sha256 + _code())
+    return key(case, f"{split} {run.method} {run.seed}", run.sha256 + _code(run.method))
 
 
 def _row(made: dict[str, object]) -> Row:
@@ -108,10 +110,12 @@ def validation_cases(chips: list[Scene], bank: np.ndarray, count: int) -> list[C
 
 
 @cache
-def _code() -> str:
-    """Whatever decides a net's score, beside its weights and the case."""
+def _code(method: str) -> str:
+    """Whatever decides a net's score, beside its weights and the case: no case has other dates."""
     home = Path(xinpaint.__file__).parent
-    files = [*sorted((home / "nets").glob("*.py")), home / "core" / "metrics.py"]
+    unused = OF_DATES if method == "convnp" else OF_DATES | {"convnp"}
+    files = [f for f in sorted((home / "nets").glob("*.py")) if f.stem not in unused]
+    files += [home / "core" / "metrics.py"]
     files += [home / "core" / "intervals.py"]
     files += [home / "core" / "noise.py", home / "methods" / "neural.py", Path(__file__)]
     files += [Path(scoring.__file__)]
