@@ -44,7 +44,7 @@ def cube(side: int = 80, dates: int = 1) -> xr.Dataset:
 def untrained(folder, net: str, numbers: dict) -> str:
     """Weights of a net that has learned nothing: whatever it learns makes it better."""
     torch.manual_seed(0)
-    recipe = {"licence": "CC0", "reference": "none"}
+    recipe = {"licence": "CC0", "reference": "none", "psnr": 0.25}
     path = folder / f"{net}-raw.safetensors"
     made = save(path, NETS[net](**numbers), name=net, numbers=numbers, recipe=recipe, scores={})
     return str(made)
@@ -65,6 +65,7 @@ def test_adapting_helps_and_the_card_says_from_what(parent, tmp_path) -> None:
     assert told["adapted"]["parent"] == "convcnp-raw" and told["adapted"]["steps"] == 8
     assert told["adapted"]["gain"]["psnr"] == pytest.approx(done.gain["psnr"], abs=1e-4)
     assert told["licence"] == "CC0" and told["recipe"]["start"] == "convcnp-raw"
+    assert told["recipe"]["psnr"] == 0.25  # what its parent listened to, it listens to
     assert told["scores"]["held_out"]["psnr"] == pytest.approx(done.after.psnr)
     filled = cube().inpaint.convnp(weights=done.weights, device="cpu")
     assert (filled.red_provenance == 2).any()

@@ -176,6 +176,7 @@ def _check(minutes: float, steps: int | None) -> None:
 
 def _plan(parent: Weights, place: Ground, steps: int | None, seed: int) -> Recipe:
     told = card(parent.path)
+    learned = told.get("recipe", {})
     return Recipe(
         name=f"{Path(parent.path).stem}-adapted",
         validation=("held-out blocks",),
@@ -188,7 +189,8 @@ def _plan(parent: Weights, place: Ground, steps: int | None, seed: int) -> Recip
         rate=4e-4,
         ema=0.98,
         ms_ssim=0.0,
-        bf16=bool(told.get("recipe", {}).get("bf16", False)),
+        psnr=float(learned.get("psnr", 0.0)),
+        bf16=bool(learned.get("bf16", False)),
         seed=seed,
         licence=told.get("licence", ""),
         reference=told.get("reference", ""),
