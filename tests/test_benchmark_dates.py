@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from benchmarks import regression
 from benchmarks.dates import report
 from benchmarks.dates.cases import Case, Series, hidden_gaps, lie, read_series, real_gaps
 from benchmarks.dates.scoring import COUNTS, methods, score
@@ -90,3 +91,14 @@ def test_real_gaps_leave_the_truth_out() -> None:
         assert not (case.hidden & case.context[case.date]).any()
         assert len(case.days) == 147
         assert np.sort(away)[1] >= 1
+
+
+def test_errors_are_counted_in_the_deviations_that_regression_gives() -> None:
+    rng = np.random.default_rng(0)
+    by, errors = rng.random(20_000) * 2, rng.normal(size=20_000)
+    told = regression.table("t", by, (0.0, 1.0, np.inf), {"twice": 2 * errors}).splitlines()
+    assert len(told) == 4
+    for line in told[2:]:
+        rms, wide = line.split()[3:]
+        assert float(rms.rstrip(",")) == pytest.approx(2, abs=0.05)
+        assert float(wide) == pytest.approx(2, abs=0.1)

@@ -84,7 +84,7 @@ def validation_dates(
                 truth, context, target, others, known = arrays
                 name = f"{stack.name} {date} {kind}"
                 tasks.append(Batch(truth, context, target, others, known, away, name=name))
-    for k in range(16):
+    for k in range(16 if images else 0):
         drawn = sample_dates((images, []), bank, patch=96, batch=24, dates=6, seed=[7, k])
         tasks.append(replace(drawn, name=f"pseudo-dates {k}"))
     return tasks
