@@ -22,6 +22,7 @@ class Wish:
     """Answers with the number of dates it may look at."""
 
     context: str = "auto"
+    max_days: float | None = None
 
     @property
     def halo(self) -> Halo:
@@ -91,6 +92,35 @@ def test_nothing_to_look_at_is_said() -> None:
         with pytest.warns(UserWarning, match="the cube has none"):
             made = inpaint(ds, TimeMean(None), name="time")
         assert not (made.red_provenance == 2).any()
+
+
+def test_dates_that_are_all_too_far_are_told_of() -> None:
+    ds = make(3, 40, 50)  # 16 days apart
+    told = r"no two dates lie within max_days = 5 \(the nearest are 16 apart\)"
+    with pytest.raises(SchemaError, match=f"context='time', but {told}"):
+        inpaint(ds, Wish("time", 5), name="wish")
+    with pytest.warns(UserWarning, match=f"{told}, so each is filled from itself alone"):
+        inpaint(ds, Wish("auto", 5), name="wish")
+    with pytest.warns(UserWarning, match=f"{told}, so nothing can be filled") as caught:
+        ds.inpaint.regression(max_days=5)
+    assert {one.filename for one in caught} == {__file__}
+    made = inpaint(ds, Wish("auto", 16), name="wish")  # says nothing: warnings are errors here
+    assert (made.attrs["xinpaint_max_days"], made.attrs["xinpaint_method"]) == ("16", "wish")
+
+
+def test_numbers_that_look_like_years_are_told_of() -> None:
+    ds = make(3, 40, 50).assign_coords(time=[2001, 2002, 2003])
+    with pytest.warns(UserWarning, match=r"such as 2001, taken for days; .*format='%Y'") as caught:
+        ds.inpaint.regression()
+    assert {one.filename for one in caught} == {__file__}
+    answer(ds, "space")
+    inpaint(ds.assign_coords(time=[1, 17, 2033]), TimeMean(None), name="time")
+
+
+def test_small_chunks_are_told_of_where_the_user_stands() -> None:
+    with pytest.warns(UserWarning, match="are smaller than the method's halo") as caught:
+        make(2, 200, 210).chunk(y=50).inpaint.regression()
+    assert {one.filename for one in caught} == {__file__}
 
 
 def test_dates_that_are_only_looked_at_are_not_filled() -> None:

@@ -77,3 +77,27 @@ def test_a_date_that_lies_is_outvoted_by_those_that_do_not():
     best, _, _ = filled(truth, honest)
     error, least = (np.sqrt(((m - truth)[hidden] ** 2).mean()) for m in (mean, best))
     assert error < 1.3 * least
+
+
+@pytest.mark.parametrize("stray", [-9999.0, 1e20, -3.4e38])
+@pytest.mark.parametrize("method", ["convnp", "regression"])
+@pytest.mark.parametrize("dates", [1, 3])
+def test_an_undeclared_nodata_in_another_date_is_no_ground(stray, method, dates):
+    truth = scene(4)
+    others = [other(truth, k) for k in range(dates)]
+    gap = (np.arange(SIDE) + 3) % 32 < 8
+    values = np.stack([truth, *others])
+    seen = np.ones(values.shape, bool)
+    seen[0, :, gap] = False
+    days = 16.0 * np.arange(len(values))
+    row = int(np.flatnonzero(gap)[len(np.flatnonzero(gap)) // 2])
+    spoilt = values.copy()
+    spoilt[1, :, row : row + 2, 60:63] = stray
+    clean, told = (filler(method).fill(Task(v, seen, ~seen, days)) for v in (values, spoilt))
+    mean, std = told.mean[0][:, gap], told.std[0][:, gap]
+    known = np.isfinite(mean)
+    assert np.isfinite(std[known]).all()
+    lost = 0 if method == "convnp" or dates > 1 else 18  # nothing else can say what is there
+    assert (~known).sum() <= lost
+    rest = np.abs(mean - clean.mean[0][:, gap])[known]
+    assert rest.max() < 0.5 and np.median(rest) < 1e-3

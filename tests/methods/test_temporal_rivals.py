@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -247,6 +248,10 @@ def test_days_twice_or_missing_are_refused(name: str, days: list[float], said: s
         ("histogram", {"max_dates": 2.5}),
         ("nspi", {"max_days": float("nan")}),
         ("nspi", {"max_days": "16"}),
+        ("nspi", {"max_days": np.timedelta64(16, "D")}),
+        ("regression", {"max_days": timedelta(16)}),
+        ("regression", {"max_dates": np.timedelta64(6, "D")}),
+        ("regression", {"max_days": float("inf")}),
         ("histogram", {"window": 30}),
         ("nspi", {"window": 3}),
         ("histogram", {"common": 1}),

@@ -58,7 +58,7 @@ def test_a_date_of_few_common_pixels_does_not_win_the_vote(bands: int) -> None:
     assert np.mean(np.abs(error) < 1.645 * std) > 0.8
 
 
-@pytest.mark.parametrize("spoilt", [10.0, 100.0, 1000.0])
+@pytest.mark.parametrize("spoilt", [10.0, 100.0, 500.0])
 def test_a_pixel_unlike_all_that_was_seen_is_known_to_be_unsure(spoilt: float) -> None:
     rng = np.random.default_rng(0)
     truth = texture(rng, 4)

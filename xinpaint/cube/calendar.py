@@ -39,13 +39,47 @@ def suited(cube: Cube, filler: Filler, *, warn: bool = True) -> Filler:
         alone: Filler = filler.in_space()  # type: ignore[attr-defined]
         return alone
     check_time(cube, filler.halo)
+    if warn and filler.halo.t != 0:
+        _warn_of_years(cube)
     if warn and filler.halo.t != 0 and all(len(group.days) < 2 for group in cube.groups):
         warnings.warn(
             "this method looks at other dates and the cube has none: nothing can be filled; give "
             "it more dates, or use a method of space such as convnp or biharmonic",
             stacklevel=5,
         )
+    elif filler.halo.t != 0 and (far := _too_far(cube, filler)):
+        if wish == "time":
+            raise SchemaError(f"context='time', but {far}: allow more days, or use context='space'")
+        if warn:
+            what = "each is filled from itself alone" if wish else "nothing can be filled"
+            warnings.warn(f"{far}, so {what}; allow more days", stacklevel=5)
     return filler
+
+
+def _warn_of_years(cube: Cube) -> None:
+    """Say so where numbers that are taken for days look like years."""
+    for group in cube.groups:
+        days = group.days
+        if group.dims.time is None or cube.dataset[group.dims.time].dtype.kind not in "iuf":
+            continue
+        if len(days) > 1 and (days == np.rint(days)).all() and ((days // 100 - 20) ** 2 < 4).all():
+            time = str(group.dims.time)
+            warnings.warn(
+                f"coordinate {time!r} holds numbers such as {days[0]:g}, taken for days; if they "
+                f"are years, use ds.assign_coords({time}=pandas.to_datetime("
+                f"ds[{time!r}].values.astype('int64').astype(str), format='%Y'))",
+                stacklevel=6,
+            )
+            return
+
+
+def _too_far(cube: Cube, filler: Filler) -> str:
+    """In words, that no two dates lie within the filler's `max_days`; nothing where some do."""
+    most = getattr(filler, "max_days", None)
+    steps = [float(np.diff(group.days).min()) for group in cube.groups if len(group.days) > 1]
+    if most is None or not steps or min(steps) <= most:
+        return ""
+    return f"no two dates lie within max_days = {most:g} (the nearest are {min(steps):g} apart)"
 
 
 def _has_dates(cube: Cube) -> bool:

@@ -233,5 +233,8 @@ def _ancillary(variable: xr.Variable, band: xr.DataArray, kind: str) -> xr.Varia
 
 
 def _method_attrs(filler: Filler, name: str) -> dict[str, str]:
-    extra = getattr(filler, "attrs", None) or {}
-    return {"xinpaint_method": name, "xinpaint_version": __version__, **extra}
+    told = {"xinpaint_method": name, "xinpaint_version": __version__}
+    told |= getattr(filler, "attrs", None) or {}
+    limits = ("max_dates", "max_days") if filler.halo.t != 0 else ()
+    limited = {name: getattr(filler, name, None) for name in limits}
+    return told | {f"xinpaint_{k}": f"{most:g}" for k, most in limited.items() if most is not None}

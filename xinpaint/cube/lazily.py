@@ -129,7 +129,7 @@ def _warn_of_many(chunks: Chunks) -> None:
         warnings.warn(
             f"{count:,} blocks make a large dask graph, slow to build and to schedule; use larger "
             "chunks, or xinpaint.fill(src, dst, ...), which needs no graph and can be resumed",
-            stacklevel=5,
+            stacklevel=7,
         )
 
 
@@ -147,7 +147,7 @@ def merge(chunks: Chunks, shape: tuple[int, ...], halo: tuple[int | None, ...]) 
                 f"chunks of {min(sizes[:-1])} along {'tbyx'[axis]} are smaller than the method's "
                 f"halo of {reach}; they are merged to {max(pieces)} for computing, and the output "
                 "returns to the input's chunks. Larger chunks are faster.",
-                stacklevel=5,
+                stacklevel=7,
             )
         merged.append(pieces)
     return tuple(merged)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -30,8 +31,7 @@ from xinpaint.methods.devices import (
     release,
     resolve,
 )
-from xinpaint.methods.others import check_whole
-from xinpaint.methods.planes import check_number
+from xinpaint.methods.others import check_max_days, check_whole
 
 if TYPE_CHECKING:
     from torch import nn
@@ -114,9 +114,8 @@ class NeuralFiller:
             raise MethodError(f"context = {self.context!r}: use 'auto', 'space' or 'time'")
         if self.context != "space" and self.max_dates == 0 and self.max_dates is not False:
             raise MethodError("convnp(max_dates=0): to look at no other date, use context='space'")
-        check_whole("convnp", "max_dates", self.max_dates, least=0)
-        if self.max_days is not None:
-            check_number("convnp", "max_days", self.max_days, least=0)
+        check_whole("convnp", "max_dates", self.max_dates, least=int(self.context != "space"))
+        check_max_days("convnp", self.max_days)
         check_whole("convnp", "seed", self.seed, least=0)
         if self.precision not in PRECISIONS:
             raise MethodError(f"precision = {self.precision!r}: use one of {list(PRECISIONS)}")
@@ -142,6 +141,7 @@ class NeuralFiller:
     def attrs(self) -> dict[str, str]:
         """What the result should tell of its making."""
         told = {"xinpaint_weights_sha256": self.source.sha256, "xinpaint_context": self.context}
+        told["xinpaint_weights"] = Path(getattr(self.source, "path", "")).stem
         told |= {} if self.turns is None else {"xinpaint_turns": str(self.turns)}
         return told if self.precision == "exact" else told | {"xinpaint_precision": self.precision}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def centred(
 
 
 def check_dates(method: str, max_dates: object, max_days: object) -> None:
-    """Refuse a `max_dates` that is no whole number from 1, a `max_days` that is no number.
+    """Refuse a `max_dates` that is no whole number from 1, `max_days` that is no number of days.
 
     Raises
     ------
@@ -94,6 +95,21 @@ def check_dates(method: str, max_dates: object, max_days: object) -> None:
         Names the method, the option and what was given.
     """
     check_whole(method, "max_dates", max_dates, least=1)
+    check_max_days(method, max_days)
+
+
+def check_max_days(method: str, max_days: object) -> None:
+    """Refuse a `max_days` that is neither None nor a number of days.
+
+    Raises
+    ------
+    MethodError
+        Names the method and what was given.
+    """
+    if isinstance(max_days, (timedelta, np.timedelta64)) or max_days == np.inf:
+        raise MethodError(
+            f"{method}(max_days={max_days!r}): give days as a number, or None for no limit"
+        )
     if max_days is not None:
         check_number(method, "max_days", max_days, least=0)
 
@@ -106,7 +122,8 @@ def check_whole(method: str, option: str, value: object, *, least: int) -> None:
     MethodError
         Names the method, the option and what was given.
     """
-    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    is_other = isinstance(value, (bool, np.timedelta64))  # NumPy calls a time span an integer
+    is_whole = isinstance(value, (int, np.integer)) and not is_other
     if not is_whole or value < least:  # type: ignore[operator]
         raise MethodError(f"{method}({option}={value!r}): give a whole number of at least {least}")
 

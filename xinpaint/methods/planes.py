@@ -105,8 +105,11 @@ def check_number(method: str, option: str, value: Any, *, least: float) -> None:
         Names the method, the option and what was given.
     """
     is_number = isinstance(value, (int, float, np.integer, np.floating))
-    if isinstance(value, bool) or not is_number or not np.isfinite(value) or value < least:
-        raise MethodError(f"{method}({option}={value!r}): give a number of at least {least:g}")
+    is_other = isinstance(value, (bool, np.timedelta64))  # NumPy calls a time span an integer
+    if is_other or not is_number or not np.isfinite(value) or value < least:
+        raise MethodError(
+            f"{method}({option}={value!r}): give a finite number of at least {least:g}"
+        )
 
 
 def check_reach(method: str, reach: object) -> None:

@@ -86,7 +86,7 @@ def moved(other: Tensor, mask: Tensor, down: Tensor, across: Tensor) -> Tensor:
 def align(values: Tensor, context: Tensor, other: Tensor, mask: Tensor) -> Tensor:
     """Another date ``[n b y x]`` (zero outside `mask`) moved onto the one to be filled."""
     found = regressions(values, context, other, mask, (NARROW,), rough=True)[0]
-    return moved(other, mask, *shift(values, context, found))
+    return moved(other, mask * found.seen.all(1, keepdim=True), *shift(values, context, found))
 
 
 def _weights(by: Tensor) -> tuple[Tensor, Tensor, Tensor]:

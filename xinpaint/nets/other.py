@@ -67,6 +67,7 @@ def look(
     hints = Hints([], [])
     if fine:
         hints.apart.append((found[-1].mean - found[0].mean).nan_to_num())
+    other, mask = _ground(other, mask, found[0])
     mean, spread = _statistics(other, mask)
     if alike:
         nearby, weight = neighbours(values, context, found[0], other, spread)
@@ -83,6 +84,7 @@ def predict(values: Tensor, context: Tensor, other: Tensor, mask: Tensor) -> Reg
     """
     other = align(values, context, other, mask)
     found = regress(values, context, other, mask)
+    other, mask = _ground(other, mask, found)
     spread = _statistics(other, mask)[1]
     nearby, weight = neighbours(values, context, found, other, spread)
     worse = 1.15 * found.worse / (1 + 0.55 * weight.sqrt()) ** 2
@@ -105,6 +107,12 @@ def neighbours(
     inverse = torch.where(spread > 0, 1 / spread, torch.zeros_like(spread)).nan_to_num()
     nearby, weight = similar(residual, both.to(values.dtype), other, inverse)
     return torch.where(known, nearby, 0.0), torch.where(known, weight, 0.0)
+
+
+def _ground(other: Tensor, mask: Tensor, found: Regression) -> tuple[Tensor, Tensor]:
+    """A date and its mask without the numbers that are no ground."""
+    mask = mask * found.seen.all(1, keepdim=True)
+    return torch.where(mask > 0, other, torch.zeros_like(other)), mask
 
 
 def _statistics(other: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -30,9 +30,9 @@ class Regression(NamedTuple):
     """What one other date says of every pixel, float32 ``[n b y x]``; NaN where it says nothing.
 
     `mean` is the prediction, `error` its variance as residuals around the pixel tell, `spread` the
-    standard deviation of the regressed band there, `seen` (bool ``[n 1 y x]``) whether the other
-    date saw the pixel. `worse` is by how much the variance differs from `error` because the other
-    date's pixel is unlike its surroundings.
+    standard deviation of the regressed band there, `seen` (bool) whether the other date saw ground
+    in the pixel, no number a thousand spreads away. `worse` is by how much the variance differs
+    from `error` because the other date's pixel is unlike its surroundings.
     """
 
     mean: Tensor
@@ -101,12 +101,13 @@ def regressions(
             solved, ground = solve(*windows(sums, near, rough), size)
             share = finer(ground.enough)
             around = None if rough else window_sum(both * (share > 0).double(), BLUR)
-            where = _Where(seen > 0, both > 0, share, around, *leverage(ground, share, other))
+            few, worse, sane = leverage(ground, share, other)
+            there = (seen > 0) & sane
+            where = _Where(there, (both > 0) & sane, share, around, few, worse)
             for one in pieces(size[0] - size[1], values):
                 fit = [x[:, one] for x in solved]
                 part.append(_answer(fit, values[:, bands][:, one], other, where))
-    told = [[torch.cat(found, 1) for found in zip(*part, strict=True)] for part in parts]
-    return [Regression(mean, error, spread, seen > 0, worse) for mean, error, spread, worse in told]
+    return [Regression(*(torch.cat(found, 1) for found in zip(*p, strict=True))) for p in parts]
 
 
 class _Where(NamedTuple):
@@ -127,7 +128,7 @@ class _Where(NamedTuple):
 def _answer(
     solved: Sequence[Tensor], values: Tensor, other: Tensor, where: _Where
 ) -> tuple[Tensor, ...]:
-    """Mean, error, spread and `worse` of some bands; NaN where the other date says nothing."""
+    """What a :class:`Regression` holds, of some bands; NaN where the other date says nothing."""
     slopes, intercept, error, spread = solved
     known = where.share > 0
     share = where.share.clamp_min(1e-12)
@@ -141,6 +142,7 @@ def _answer(
         told[0].to(values.dtype),
         torch.where(known & where.seen, told[1], lost).to(values.dtype),
         torch.where(known, finer(spread) / share, lost).to(values.dtype),
+        where.seen.expand_as(mean),
         where.worse.to(values.dtype).expand_as(mean),
     )
 
@@ -163,9 +165,10 @@ def weigh(regressions: list[Regression], trust: list[Tensor]) -> tuple[Evidence,
     errors = torch.stack([r.error for r in regressions])
     known = means.isfinite()
     means, errors = means.nan_to_num(), torch.where(known, errors, 0.0)
+    # where a date says nothing its numbers are no numbers
+    worse = torch.where(known, torch.stack([r.worse for r in regressions]), 1.0)
     # the date that shows what is special in a place is no worse a witness: only what no ground
     # can be, a cloud or a stray number, loses its vote
-    worse = torch.stack([r.worse for r in regressions])
     votes = errors * (1 + (worse / 100) ** 2)
     most = votes.amax(0, keepdim=True)
     relative = torch.where(most > 0, votes / torch.where(most > 0, most, 1.0), 1.0)

@@ -108,11 +108,12 @@ def solve(sums: Tensor, squares: Tensor, size: tuple[int, int]) -> tuple[list[Te
     return [slopes.permute(0, 3, 4, 1, 2), *planes], ground
 
 
-def leverage(ground: Ground, share: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+def leverage(ground: Ground, share: Tensor, other: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """By how much worse a pixel is predicted than those that taught it are, ``[n 1 y x]``.
 
     First for how few these were, then for how unlike them it is. z² is how far it lies from what
-    was seen of the other date, in spreads, mean over its bands.
+    was seen of the other date, in spreads, mean over its bands. Last, whether it is ground at all:
+    a number a thousand spreads away says nothing.
     """
     share, bands = share.clamp_min(1e-12), other.shape[1]
     far = torch.zeros_like(share)
@@ -121,10 +122,12 @@ def leverage(ground: Ground, share: Tensor, other: Tensor) -> tuple[Tensor, Tens
             finer(part[:, band : band + 1]) / share for part in (ground.middle, ground.inverse)
         )
         far = far + (other[:, band : band + 1].double() * inverse - middle) ** 2
-    far = (far / bands).clamp_max(1e6)
+    far = far / bands
+    ground_there = far < 1e6  # not so for NaN, either
+    far = torch.where(ground_there, far, 1e6)
     few = 1 + (1 + bands * far) * finer(ground.rare) / share
     # measured on the training pairs: ground unlike its surroundings changes unlike them
-    return few, (0.7 * (1 + far / 2 + far**2 / 100) + few - 1) / few
+    return few, (0.7 * (1 + far / 2 + far**2 / 100) + few - 1) / few, ground_there
 
 
 def _flatless(variance: Tensor, mean: Tensor) -> Tensor:
