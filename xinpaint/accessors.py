@@ -189,6 +189,10 @@ class Inpaint(Neural, ThroughTime, Pictured):
     ) -> xr.Dataset:
         """Hide observed pixels of this cube under realistic gaps, and score methods on them.
 
+        Of the cube at most 512 by 512 pixels of three dates are scored. Methods are compared on
+        the hidden pixels that every one of them answered: a method that answers the easy ones
+        alone raises the figures of all, as `compared` tells.
+
         Parameters
         ----------
         methods : str, sequence of str, or mapping of name to Filler
@@ -203,8 +207,8 @@ class Inpaint(Neural, ThroughTime, Pictured):
         Returns
         -------
         Dataset
-            psnr, ssim, mae, crps, coverage (of the 90 % interval), coverage50, coverage95 and
-            answered over (method, mask, variable). Select a method with
+            psnr, ssim, mae, crps, coverage (of the 90 % interval), coverage50, coverage95,
+            answered and compared over (method, mask, variable). Select a method with
             ``.sel({"method": "telea"})``: xarray keeps ``sel(method=)`` to itself.
 
         Raises

@@ -104,6 +104,9 @@ def test_methods_are_compared_on_what_all_answered() -> None:
     np.testing.assert_array_equal(whole.answered, alone.answered.squeeze("method"))
     assert (half.answered < 0.7).all()
     assert (silent.answered == 0).all()
+    np.testing.assert_array_equal(whole.compared, half.answered)
+    assert (alone.compared == alone.answered).all()
+    assert (silent.compared == 0).all()
 
 
 def test_bands_of_an_array_are_variables() -> None:

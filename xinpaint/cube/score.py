@@ -36,6 +36,7 @@ _SCORES = {
     "coverage50": "the same, 50 %",
     "coverage95": "the same, 95 %",
     "answered": "share of hidden pixels that the method answered",
+    "compared": "share of hidden pixels that every method answered, on which it is scored",
 }
 
 
@@ -82,8 +83,8 @@ def score(
     Returns
     -------
     Dataset
-        Over (method, mask, variable): psnr, ssim, mae and answered; crps and coverage (of the
-        central 90 %, 50 % and 95 %), NaN where a method has no standard deviation.
+        Over (method, mask, variable): psnr, ssim, mae, answered and compared; crps and coverage
+        (of the central 90 %, 50 % and 95 %), NaN where a method has no standard deviation.
 
     Raises
     ------
@@ -150,10 +151,12 @@ def _compare(
     some = answers.any(axis=(1, 3, 4), keepdims=True)
     shared = (answers | ~some).all(axis=0)
     rows = []
+    count = gap.sum(axis=(0, 2, 3))
     for fill, answered in zip(fills, answers, strict=True):
         done = _measure(truth, seen, fill, answered & shared)
-        share = answered.sum(axis=(0, 2, 3)) / np.maximum(gap.sum(axis=(0, 2, 3)), 1)
-        done["answered"] = np.where(gap.any(axis=(0, 2, 3)), share, np.nan)
+        for name, part in (("answered", answered), ("compared", answered & shared)):
+            share = part.sum(axis=(0, 2, 3)) / np.maximum(count, 1)
+            done[name] = np.where(count > 0, share, np.nan)
         rows.append(done)
     return {key: np.stack([row[key] for row in rows]) for key in _SCORES}
 
