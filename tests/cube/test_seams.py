@@ -151,7 +151,7 @@ def test_convnp_has_no_seams_in_time(tmp_path: Path) -> None:
 
     torch.manual_seed(1)
     numbers = {"spatial": {"widths": [8, 8, 8], "shared": [0, 8, 8]}, "width": 8, "deep": 8}
-    numbers |= {"fine": True, "align": True, "alike": True, "turns": 2}
+    numbers |= {"fine": True, "align": True, "alike": True, "smooth": True, "turns": 2}
     path = save(
         tmp_path / "net.safetensors",
         ConvNP(**numbers),

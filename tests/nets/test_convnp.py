@@ -16,7 +16,7 @@ def made_of(fine: bool, turns: int = 1) -> ConvNP:
     numbers = {"widths": (8, 8, 8), "shared": (0, 8, 8), "levels": fine} | (
         {"between": (12, 20), "turns": turns} if fine else {}
     )
-    more = {"turns": turns, "align": turns > 1, "alike": turns > 1}
+    more = {"turns": turns, "align": turns > 1, "alike": turns > 1, "smooth": turns > 1}
     return ConvNP(numbers, width=8, deep=8, shared=8, fine=fine, **more)
 
 

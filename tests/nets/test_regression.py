@@ -26,7 +26,7 @@ def answer(
     context[:, :, *GAP] = 0
     values, mask = torch.from_numpy(truth * context), torch.from_numpy(context)
     told = [regress(values, mask, *(torch.from_numpy(part) for part in one)) for one in others]
-    evidence: Evidence = weigh(told, [torch.zeros_like(values)] * len(told))[0]
+    evidence: Evidence = weigh(told)[0]
     assert evidence.seen[:, :, *GAP].all()
     std = (evidence.error + evidence.apart).sqrt()
     part = np.s_[:, :, GAP[0], GAP[1]]

@@ -24,7 +24,7 @@ def of_dates(fine: bool) -> ConvNP:
 
 def with_hints(alike: bool) -> ConvNP:
     numbers = {"widths": (8, 8, 8), "shared": (0, 8, 8)}
-    return ConvNP(numbers, width=8, deep=8, shared=8, fine=True, alike=alike)
+    return ConvNP(numbers, width=8, deep=8, shared=8, fine=True, alike=alike, smooth=alike)
 
 
 def seen(net: nn.Module, *shape: int) -> list[torch.Tensor]:

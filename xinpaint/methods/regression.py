@@ -24,7 +24,8 @@ class LocalRegression:
 
     Every other date that saw a pixel predicts it; the predictions are averaged with weights
     1 / (mean square of their residuals around the pixel)², so that a hazy or changed date is
-    outvoted where it lies. No training, no weights; the base that the spatio-temporal net
+    outvoted where it lies. The average is smoothed as far as that helps where the truth is known
+    (:mod:`xinpaint.nets.smooth`). No training, no weights; the base that the spatio-temporal net
     corrects. A pixel that no other date saw, or without context nearby, is not answered.
 
     Parameters
@@ -52,8 +53,10 @@ class LocalRegression:
         """As many dates as may be asked; windows, interpolation, residuals and shifts in space."""
         from xinpaint.nets.align import REACH as ALIGNED
         from xinpaint.nets.regression import REACH
+        from xinpaint.nets.smooth import REACH as SMOOTHED
 
-        return Halo(self.max_dates, REACH + ALIGNED, REACH + ALIGNED)
+        reach = REACH + ALIGNED + SMOOTHED
+        return Halo(self.max_dates, reach, reach)
 
     def fill(self, task: Task) -> Fill:
         """Mean, and the standard deviation that residuals and the dates' disagreement tell.
@@ -80,8 +83,7 @@ def _answer(task: Task, date: int, others: list[int]) -> tuple[Any, Any]:
     """One date ``[b y x]`` from its regressions on the others."""
     import torch
 
-    from xinpaint.nets.other import predict
-    from xinpaint.nets.regression import weigh
+    from xinpaint.nets.other import answer, predict
     from xinpaint.nets.ridge import CELL
 
     with torch.inference_mode():
@@ -90,7 +92,7 @@ def _answer(task: Task, date: int, others: list[int]) -> tuple[Any, Any]:
         for other in others:
             theirs, seen = (torch.from_numpy(a) for a in aligned(task, [other], CELL))
             told.append(predict(values, context, theirs, seen))
-        evidence, _ = weigh(told, [torch.zeros_like(values)] * len(told))
+        evidence = answer(values, context, told)
         lost = torch.full_like(values, torch.nan)
         mean = torch.where(evidence.seen, evidence.mean, lost)
         std = torch.where(evidence.seen, (evidence.error + evidence.apart).sqrt(), lost)

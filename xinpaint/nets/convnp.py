@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from xinpaint.nets.align import REACH as ALIGNED
 from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP
 from xinpaint.nets.frame import Frame
-from xinpaint.nets.other import Hints, Other, look, mixed
+from xinpaint.nets.other import Hints, Other, Sight, look, mixed, smoothed
 from xinpaint.nets.planes import (
     bands_of,
     each,
@@ -39,18 +39,11 @@ from xinpaint.nets.planes import (
 )
 from xinpaint.nets.regression import REACH, Evidence, weigh
 from xinpaint.nets.setconv import local_density, local_statistics
+from xinpaint.nets.smooth import REACH as SMOOTHED
 from xinpaint.nets.turns import averaged, check_turns, flipped
 
 #: The unit of what the trunk sees: local statistics that reach twice as far, in pixels.
 UNIT = 12
-
-
-class Sight(NamedTuple):
-    """The date to be filled, ``[n b y x]``: its values, context (0 or 1), and both in units."""
-
-    values: Tensor
-    context: Tensor
-    frame: Frame
 
 
 class ConvNP(nn.Module):
@@ -72,6 +65,8 @@ class ConvNP(nn.Module):
         Move each date by the part of a pixel that it lies off (:mod:`xinpaint.nets.align`).
     alike : bool
         Look at residuals of similar neighbours, too (:mod:`xinpaint.nets.similar`).
+    smooth : bool
+        And at what smoothing adds (:mod:`xinpaint.nets.smooth`).
     """
 
     stride = STRIDE
@@ -86,23 +81,25 @@ class ConvNP(nn.Module):
         turns: int = 1,
         align: bool = False,
         alike: bool = False,
+        smooth: bool = False,
     ) -> None:
         super().__init__()
-        self.ways, self.turns = (fine, align, alike), check_turns(turns)
+        self.ways, self.smooth, self.turns = (fine, align, alike), smooth, check_turns(turns)
+        hints = fine + 2 * alike + smooth
         self.spatial = ConvCNP(**(spatial or {}))
         self.date_in = nn.Conv2d(26 + 4 * fine + 8 * alike, width, 3, padding=1)
         self.date = Block(width, 0)
         self.together = nn.Conv2d(width, width, 1)
         self.trust = nn.Conv2d(width, 4, 1)
-        self.enter_in = nn.Conv2d(width + 32 + 4 * fine + 8 * alike, width, 3, padding=1)
+        self.enter_in = nn.Conv2d(width + 32 + 4 * hints, width, 3, padding=1)
         self.enter = Block(width, shared)
         self.down = nn.Conv2d(width, deep, 2, stride=2)
         self.deep = Block(deep, shared)
         self.up = nn.ConvTranspose2d(deep, width, 2, stride=2)
         self.leave = Block(width, 0)
         self.head = nn.Conv2d(width, 4 * 8, 1)
-        self.gate = nn.Conv2d(8 + 6 + fine + 2 * alike, 16, 1)
-        self.decide = nn.Conv2d(16, 3 + fine + alike, 1)
+        self.gate = nn.Conv2d(8 + 6 + hints, 16, 1)
+        self.decide = nn.Conv2d(16, 3 + fine + alike + smooth, 1)
         for last in (self.trust, self.decide):
             nn.init.normal_(last.weight, std=0.01)
             last.bias.data.zero_()  # type: ignore[union-attr]
@@ -114,8 +111,9 @@ class ConvNP(nn.Module):
     @property
     def reach(self) -> int:
         """Pixels that context can be away and matter."""
-        trunk = 2 * (1 + 2) + 2 * (1 + 2) + 4 * 2 + 2 * 2 + 3
-        return max(self.spatial.reach, REACH + trunk + self.ways[1] * ALIGNED)
+        before = max(2 * (1 + 2), self.smooth * SMOOTHED)
+        trunk = 2 * (1 + 2) + 4 * 2 + 2 * 2 + 3
+        return max(self.spatial.reach, REACH + before + trunk + self.ways[1] * ALIGNED)
 
     def train(self, mode: bool = True) -> ConvNP:
         """Train everything but the spatial part, which stays as it came."""
@@ -160,6 +158,7 @@ class ConvNP(nn.Module):
         with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
             rows = zip(others.unbind(1), others_context.unbind(1), away.unbind(1), strict=True)
             dates = [look(values, context, *row, *self.ways) for row in rows]
+            smooth = [smoothed(values, context, dates)] if self.smooth else []
         # what the trunk sees must not reach as far as the answers' unit does
         mean, spread = local_statistics(values, local_density(context, UNIT), UNIT)
         frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), far.support)
@@ -168,6 +167,7 @@ class ConvNP(nn.Module):
         def answer(axes: tuple[int, ...]) -> tuple[Tensor, Tensor]:
             sight = flipped(Sight(values, context, frame), axes)
             evidence, hints, deeper = self._weigh(sight, dates, axes)
+            hints = hints._replace(smooth=flipped(smooth, axes))
             x = self._trunk(sight, evidence, hints, deeper)
             told = [
                 self._decide(
@@ -198,7 +198,7 @@ class ConvNP(nn.Module):
         The dates' hints and own channels ``[n b width y/2 x/2]`` are mixed likewise.
         """
         found = [date.regression for date in dates]
-        plain = weigh(found, [torch.zeros_like(sight.values) for _ in dates])[0]
+        plain = weigh(found)[0]
         told = [self._encode(sight, plain, date) for date in dates]
         seen = [half(r.mean.isfinite()) for r in found]
         pooled = total(h * s for h, s in zip(told, seen, strict=True))
@@ -291,7 +291,7 @@ class ConvNP(nn.Module):
         share = torch.sigmoid(out[:, :, 0] - 2)
         share = torch.where(lost, torch.zeros_like(share), share)
         time = torch.where(seen, evidence.mean, torch.zeros_like(spatial)) + scale * out[:, :, 1]
-        for k, hint in enumerate(hints.apart):
+        for k, hint in enumerate(hints.apart + hints.smooth):
             time = time + torch.where(seen, hint, torch.zeros_like(hint)) * out[:, :, 3 + k]
         mean = time + share * (spatial - time)
         width = root((1 - share) * scale**2 + share * doubt**2)

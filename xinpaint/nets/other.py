@@ -9,14 +9,24 @@ import torch
 from torch import Tensor
 
 from xinpaint.nets.align import align
-from xinpaint.nets.planes import total, unit
-from xinpaint.nets.regression import Regression, regress, regressions
+from xinpaint.nets.frame import Frame
+from xinpaint.nets.planes import bands_of, pieces, total, unit
+from xinpaint.nets.regression import Evidence, Regression, regress, regressions, weigh
 from xinpaint.nets.ridge import NEAR
 from xinpaint.nets.setconv import local_density, local_statistics
 from xinpaint.nets.similar import similar
+from xinpaint.nets.smooth import smoother
 
 #: Half side of the narrow window of a fine net, in cells.
 NARROW = 1
+
+
+class Sight(NamedTuple):
+    """The date to be filled, ``[n b y x]``: its values, context (0 or 1), and both in units."""
+
+    values: Tensor
+    context: Tensor
+    frame: Frame
 
 
 class Hints(NamedTuple):
@@ -24,14 +34,19 @@ class Hints(NamedTuple):
 
     `apart` are other answers' differences to it: of a regression in a narrow window, and of one
     that the residuals of similar neighbours correct. `alike` is how much there is of these.
+    `smooth` is what smoothing adds, of all dates together.
     """
 
     apart: list[Tensor]
     alike: list[Tensor]
+    smooth: list[Tensor]
 
     def in_units(self, scale: Tensor, known: Tensor) -> list[Tensor]:
         """Differences in units of `scale`; how much there is of neighbours has none."""
-        return [*(unit(hint, scale, known) for hint in self.apart), *self.alike]
+        apart, smooth = (
+            [unit(x, scale, known) for x in part] for part in (self.apart, self.smooth)
+        )
+        return [*apart, *self.alike, *smooth]
 
 
 class Other(NamedTuple):
@@ -64,7 +79,7 @@ def look(
     if aligned:
         other = align(values, context, other, mask)
     found = regressions(values, context, other, mask, (NEAR, NARROW) if fine else (NEAR,))
-    hints = Hints([], [])
+    hints = Hints([], [], [])
     if fine:
         hints.apart.append((found[-1].mean - found[0].mean).nan_to_num())
     other, mask = _ground(other, mask, found[0])
@@ -127,4 +142,30 @@ def mixed(dates: Sequence[Hints], weights: Sequence[Tensor]) -> Hints:
         rows = (zip(some, weights, strict=True) for some in zip(*parts, strict=True))
         return [total(hint * weight for hint, weight in row) for row in rows]
 
-    return Hints(averaged([d.apart for d in dates]), averaged([d.alike for d in dates]))
+    return Hints(averaged([d.apart for d in dates]), averaged([d.alike for d in dates]), [])
+
+
+def smoothed(values: Tensor, context: Tensor, dates: Sequence[Other]) -> Tensor:
+    """What smoothing adds to what all dates say, similar neighbours heard, ``[n b y x]``.
+
+    The dates are weighted by their evidence alone, so that no net has a say in it.
+    """
+    told = []
+    for one in pieces(values.shape[1], values):
+        some = bands_of(dates, one)
+        evidence, weights = weigh([date.regression for date in some])
+        hints = mixed([date.hints for date in some], weights)
+        mean = evidence.mean + hints.apart[-1] if hints.alike else evidence.mean
+        told.append(_smoother(values[:, one], context[:, one], evidence._replace(mean=mean)))
+    return torch.cat(told, 1)
+
+
+def answer(values: Tensor, context: Tensor, found: Sequence[Regression]) -> Evidence:
+    """What :func:`predict` says of all dates, averaged by its evidence, and smoothed."""
+    evidence, _ = weigh(found)
+    return evidence._replace(mean=evidence.mean + _smoother(values, context, evidence))
+
+
+def _smoother(values: Tensor, context: Tensor, evidence: Evidence) -> Tensor:
+    mean = torch.where(evidence.seen, evidence.mean, torch.nan)
+    return smoother(values, context, mean, evidence.error + evidence.apart)

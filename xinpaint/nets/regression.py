@@ -147,14 +147,16 @@ def _answer(
     )
 
 
-def weigh(regressions: list[Regression], trust: list[Tensor]) -> tuple[Evidence, list[Tensor]]:
+def weigh(
+    regressions: Sequence[Regression], trust: Sequence[Tensor] | None = None
+) -> tuple[Evidence, list[Tensor]]:
     """Average what the dates say with weights exp(trust) / error², error their local mean square.
 
     Parameters
     ----------
     regressions : list of Regression
-    trust : list of float32 ``[n b y x]``
-        Logits beside the evidence; 0 where nothing else is known.
+    trust : list of float32 ``[n b y x]``, optional
+        Logits beside the evidence, if anything else is known.
 
     Returns
     -------
@@ -172,7 +174,9 @@ def weigh(regressions: list[Regression], trust: list[Tensor]) -> tuple[Evidence,
     votes = errors * (1 + (worse / 100) ** 2)
     most = votes.amax(0, keepdim=True)
     relative = torch.where(most > 0, votes / torch.where(most > 0, most, 1.0), 1.0)
-    logits = torch.stack(trust) - 2 * relative.clamp_min(1e-6).log()
+    logits = -2 * relative.clamp_min(1e-6).log()
+    if trust is not None:
+        logits = logits + torch.stack(list(trust))
     anybody = known.any(0)
     # where no date saw the pixel a softmax of nothing would be NaN, and its gradient too
     weights = torch.where(known | ~anybody, logits, -torch.inf).softmax(0) * anybody
