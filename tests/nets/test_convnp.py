@@ -102,7 +102,7 @@ def test_units_mean_nothing(net: ConvNP) -> None:
 
 
 def test_nothing_beyond_the_reach_matters(net: ConvNP) -> None:
-    assert net.reach <= (REACH_OF_DATES if net.ways[1] else 72)
+    assert net.reach <= (REACH_OF_DATES if net.ways.align else 72)
     given = drawn(1, side=160)
     one = net(*given)
     far = [part.clone() for part in given]

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from xinpaint.nets.align import REACH as ALIGNED
 from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP
 from xinpaint.nets.frame import Frame
-from xinpaint.nets.other import Hints, Other, Sight, look, mixed, smoothed
+from xinpaint.nets.other import Hints, Other, Sight, Ways, look, mixed, smoothed
 from xinpaint.nets.planes import (
     bands_of,
     each,
@@ -57,16 +57,10 @@ class ConvNP(nn.Module):
         Channels a band at 1/2 and 1/4 of the resolution.
     shared : int
         Channels of the branch shared by all bands.
-    fine : bool
-        Regress each date in a narrow window too, and choose between the two pixel by pixel.
     turns : {1, 2, 4}
         Orientations whose answers are averaged (:mod:`xinpaint.nets.turns`); one in training.
-    align : bool
-        Move each date by the part of a pixel that it lies off (:mod:`xinpaint.nets.align`).
-    alike : bool
-        Look at residuals of similar neighbours, too (:mod:`xinpaint.nets.similar`).
-    smooth : bool
-        And at what smoothing adds (:mod:`xinpaint.nets.smooth`).
+    **ways : bool
+        See :class:`~xinpaint.nets.other.Ways`.
     """
 
     stride = STRIDE
@@ -77,14 +71,12 @@ class ConvNP(nn.Module):
         width: int = 32,
         deep: int = 64,
         shared: int = 64,
-        fine: bool = False,
         turns: int = 1,
-        align: bool = False,
-        alike: bool = False,
-        smooth: bool = False,
+        **ways: bool,
     ) -> None:
         super().__init__()
-        self.ways, self.smooth, self.turns = (fine, align, alike), smooth, check_turns(turns)
+        self.ways, self.turns = Ways(**ways), check_turns(turns)
+        fine, _, alike, smooth = self.ways
         hints = fine + 2 * alike + smooth
         self.spatial = ConvCNP(**(spatial or {}))
         self.date_in = nn.Conv2d(26 + 4 * fine + 8 * alike, width, 3, padding=1)
@@ -111,9 +103,9 @@ class ConvNP(nn.Module):
     @property
     def reach(self) -> int:
         """Pixels that context can be away and matter."""
-        before = max(2 * (1 + 2), self.smooth * SMOOTHED)
+        before = max(2 * (1 + 2), self.ways.smooth * SMOOTHED)
         trunk = 2 * (1 + 2) + 4 * 2 + 2 * 2 + 3
-        return max(self.spatial.reach, REACH + before + trunk + self.ways[1] * ALIGNED)
+        return max(self.spatial.reach, REACH + before + trunk + self.ways.align * ALIGNED)
 
     def train(self, mode: bool = True) -> ConvNP:
         """Train everything but the spatial part, which stays as it came."""
@@ -157,8 +149,8 @@ class ConvNP(nn.Module):
             return space
         with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
             rows = zip(others.unbind(1), others_context.unbind(1), away.unbind(1), strict=True)
-            dates = [look(values, context, *row, *self.ways) for row in rows]
-            smooth = [smoothed(values, context, dates)] if self.smooth else []
+            dates = [look(values, context, *row, *self.ways[:3]) for row in rows]
+            smooth = [smoothed(values, context, dates)] if self.ways.smooth else []
         # what the trunk sees must not reach as far as the answers' unit does
         mean, spread = local_statistics(values, local_density(context, UNIT), UNIT)
         frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), far.support)

@@ -21,6 +21,21 @@ from xinpaint.nets.smooth import smoother
 NARROW = 1
 
 
+class Ways(NamedTuple):
+    """What a net looks at beside the regression of each date in a wide window.
+
+    `fine`: one in a narrow window, too, and it chooses between the two pixel by pixel. `align`:
+    each date is moved by the part of a pixel that it lies off (:mod:`xinpaint.nets.align`).
+    `alike`: residuals of similar neighbours (:mod:`xinpaint.nets.similar`). `smooth`: what
+    smoothing adds to all of it (:mod:`xinpaint.nets.smooth`).
+    """
+
+    fine: bool = False
+    align: bool = False
+    alike: bool = False
+    smooth: bool = False
+
+
 class Sight(NamedTuple):
     """The date to be filled, ``[n b y x]``: its values, context (0 or 1), and both in units."""
 
