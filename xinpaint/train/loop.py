@@ -185,8 +185,10 @@ def _split(plan: Recipe, found: list[Source]) -> tuple[list[Source], list[Source
 
 
 def finish(plan: Recipe, state: State, tasks: list[Any], out: Path, *, device: str = "cpu") -> Path:
-    """Calibrate the averaged net on the validation tasks and write weights and card."""
+    """Balance and calibrate the averaged net on the validation tasks and write weights and card."""
     net, judge = state.average.to(device).eval(), _judge(plan)
+    if not plan.of_water:
+        evaluate.balance(net, tasks, device)
     judge.calibrate(net, tasks, device)
     score = judge.validate(net, tasks, device)
     return save(
