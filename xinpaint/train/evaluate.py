@@ -130,8 +130,8 @@ def _spread(error: Tensor, std: Tensor) -> list[float]:
 def balance(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> float:
     """Shift a net's gate between other dates and space to where real dates are filled best.
 
-    Made dates lie less than real ones do, and the loss looks at more than the error; so a net of
-    dates trusts them a little too much. The offset, one of :data:`OFFSETS`, becomes part of the
+    A net learns from made dates, too, which deserve more trust than real ones do, and its loss
+    looks at more than the error; so it trusts dates a little too much. The offset, one of :data:`OFFSETS`, becomes part of the
     net and is returned: 0 for other nets, and without tasks of real dates.
     """
     real = [t for t in tasks if t.others is not None and not t.name.startswith(_MADE)]
