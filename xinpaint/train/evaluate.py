@@ -131,8 +131,9 @@ def balance(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> float:
     """Shift a net's gate between other dates and space to where real dates are filled best.
 
     A net learns from made dates, too, which deserve more trust than real ones do, and its loss
-    looks at more than the error; so it trusts dates a little too much. The offset, one of :data:`OFFSETS`, becomes part of the
-    net and is returned: 0 for other nets, and without tasks of real dates.
+    looks at more than the error; so it trusts dates a little too much. The offset, one of
+    :data:`OFFSETS`, becomes part of the net and is returned: 0 for other nets, and without tasks of
+    real dates.
     """
     real = [t for t in tasks if t.others is not None and not t.name.startswith(_MADE)]
     if not isinstance(net, ConvNP) or not real:
