@@ -119,8 +119,9 @@ def test_numbers_that_look_like_years_are_told_of() -> None:
 
 def test_small_chunks_are_told_of_where_the_user_stands() -> None:
     with pytest.warns(UserWarning, match="are smaller than the method's halo") as caught:
-        make(2, 200, 210).chunk(y=50).inpaint.regression()
-    assert {one.filename for one in caught} == {__file__}
+        make(2, 200, 210).chunk(y=50, x=70).inpaint.regression()
+    assert [one.filename for one in caught] == [__file__]
+    assert "50 along y (merged to 100) and 70 along x (merged to 210)" in str(caught[0].message)
 
 
 def test_dates_that_are_only_looked_at_are_not_filled() -> None:

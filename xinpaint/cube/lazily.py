@@ -136,20 +136,22 @@ def _warn_of_many(chunks: Chunks) -> None:
 def merge(chunks: Chunks, shape: tuple[int, ...], halo: tuple[int | None, ...]) -> Chunks:
     """Merge neighbouring chunks until each is at least as long as its halo."""
     merged: list[tuple[int, ...]] = []
+    small: list[str] = []
     for axis, (sizes, size, reach) in enumerate(zip(chunks, shape, halo, strict=True)):
         if axis == 1 or reach is None:
             merged.append((size,))
             continue
-        pieces = _at_least(sizes, reach)
+        merged.append(_at_least(sizes, reach))
         # along time one date a chunk is the rule, and merging a few of them costs little
-        if axis and any(piece < reach for piece in sizes[:-1]) and len(sizes) > 1:
-            warnings.warn(
-                f"chunks of {min(sizes[:-1])} along {'tbyx'[axis]} are smaller than the method's "
-                f"halo of {reach}; they are merged to {max(pieces)} for computing, and the output "
-                "returns to the input's chunks. Larger chunks are faster.",
-                stacklevel=7,
-            )
-        merged.append(pieces)
+        if axis and any(piece < reach for piece in sizes[:-1]):
+            small.append(f"{min(sizes[:-1])} along {'tbyx'[axis]} (merged to {max(merged[-1])})")
+    if small:
+        warnings.warn(
+            f"chunks of {' and '.join(small)} are smaller than the method's halo of "
+            f"{max(n or 0 for n in halo[2:])}; they are merged for computing, and the output "
+            "returns to the input's chunks. Larger chunks are faster.",
+            stacklevel=7,
+        )
     return tuple(merged)
 
 
