@@ -12,7 +12,15 @@ from scipy import ndimage
 
 from benchmarks import regression
 from benchmarks.dates import report
-from benchmarks.dates.cases import Case, Series, hidden_gaps, lie, read_series, real_gaps
+from benchmarks.dates.cases import (
+    Case,
+    Series,
+    hidden_gaps,
+    lie,
+    own_gaps,
+    read_series,
+    real_gaps,
+)
 from benchmarks.dates.scoring import COUNTS, methods, score
 from xinpaint.core import masks
 from xinpaint.methods.regression import LocalRegression
@@ -91,6 +99,18 @@ def test_real_gaps_leave_the_truth_out() -> None:
         assert not (case.hidden & case.context[case.date]).any()
         assert len(case.days) == 147
         assert np.sort(away)[1] >= 1
+
+
+@pytest.mark.skipif("XINPAINT_DATA" not in os.environ, reason="needs XINPAINT_DATA")
+def test_more_gaps_hide_what_the_date_itself_saw() -> None:
+    series = read_series(Path(os.environ["XINPAINT_DATA"]), "series/oakville/*.tif")
+    cases = list(own_gaps(series))
+    assert len({case.date for case in cases}) == 10
+    for case in cases:
+        assert case.hidden.mean() > 0.05
+        assert (case.hidden <= series.clear[case.date]).all()
+        assert not (case.hidden & case.context[case.date]).any()
+        assert (case.truth == series.values[case.date]).all()
 
 
 def test_errors_are_counted_in_the_deviations_that_regression_gives() -> None:

@@ -13,6 +13,7 @@ from benchmarks.dates.cases import (
     lie,
     menindee_cases,
     oakville_cases,
+    own_gaps,
     pair_cases,
     read_series,
     real_gaps,
@@ -25,6 +26,7 @@ from xinpaint.train.data import data_folder
 #: What is scored, and what the report calls it.
 PARTS = {
     "real": "Oakville: real SLC-off gaps, the truth one day away",
+    "own": "Oakville: the same dates under each other's gaps, the truth their own",
     "hidden": "Oakville: SLC-off gaps over clear dates",
     "pairs": "Two dates of places never trained on",
     "planted": "The same, with change planted on a tenth of the other date",
@@ -47,6 +49,8 @@ def draw(folder: Path, part: str, seeds: int) -> list[Case]:
     """The cases of one part."""
     if part == "real":
         return list(real_gaps(read_series(folder, "series/oakville/*.tif")))
+    if part == "own":
+        return list(own_gaps(read_series(folder, "series/oakville/*.tif")))
     if part == "hidden":
         return oakville_cases(folder, 4 * seeds)
     if part == "menindee":

@@ -148,6 +148,18 @@ def real_gaps(series: Series) -> Iterator[Case]:
         )
 
 
+def own_gaps(series: Series) -> Iterator[Case]:
+    """SLC-off dates of Oakville under another one's gaps, the truth being what they saw.
+
+    The gaps are those of the next date in the list that miss other pixels.
+    """
+    dates = [series.dates.index(name) for name in SLC_OFF]
+    for k, date in enumerate(dates):
+        gaps = (~series.inside[other, 0] for other in dates[k + 1 :] + dates[:k])
+        gap = next(g for g in gaps if (g & series.clear[date]).mean() > 0.05)
+        yield from hidden_gaps(series, [date], [("more gaps", gap)])
+
+
 def hidden_gaps(
     series: Series, dates: list[int], gaps: list[tuple[str, Bool]], *, kind: str = ""
 ) -> Iterator[Case]:
