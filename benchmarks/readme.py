@@ -8,8 +8,9 @@ ROOT = Path(__file__).parent.parent
 START, END = "<!-- results: python -m benchmarks.readme -->", "<!-- end of results -->"
 #: Section of the page -> column of the README.
 SECTIONS = {
-    "Oakville: real SLC-off gaps, the truth one day away": "real gaps, truth a day away",
-    "Oakville: SLC-off gaps over clear dates": "real gaps laid over clear dates",
+    "Oakville: real SLC-off gaps, the truth one day away": "SLC-off: next day's truth",
+    "Oakville: the same dates under each other's gaps, the truth their own": "SLC-off: own truth",
+    "Oakville: SLC-off gaps over clear dates": "clear dates",
     "Two dates of places never trained on": "other places",
 }
 #: Row of the page -> name in the README.

@@ -46,7 +46,7 @@ class Neural:
             Whether other dates help: "auto" uses them where the cube has a time axis and the net
             takes them, "space" never, "time" insists on them.
         max_dates : int
-            How many other dates, the nearest in time.
+            How many other dates, the nearest in time, whatever they saw of the place.
         max_days : float, optional
             None of them farther away than this.
         samples : int, optional

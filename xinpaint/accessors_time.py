@@ -62,7 +62,7 @@ class ThroughTime:
         Parameters
         ----------
         max_dates : int
-            How many other dates, the nearest in time.
+            How many other dates, the nearest in time, whatever they saw of the place.
         max_days : float, optional
             None of them farther away than this.
         observed, where : bool DataArray or Dataset, optional

@@ -146,7 +146,7 @@ CASES: dict[str, Case] = {
     "observed of another grid": (
         lambda: fill(make(), observed=flag(make()).assign_coords(x=flag(make()).x + 15)),
         SchemaError,
-        "another grid: coordinate 'x' runs 400015",
+        "another grid: entry 0 of coordinate 'x' is 4000",
         "reproject",
     ),
     "observed upside down": (

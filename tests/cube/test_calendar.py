@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.cube.fillers import TimeMean
@@ -119,9 +120,9 @@ def test_numbers_that_look_like_years_are_told_of() -> None:
 
 def test_small_chunks_are_told_of_where_the_user_stands() -> None:
     with pytest.warns(UserWarning, match="are smaller than the method's halo") as caught:
-        make(2, 200, 210).chunk(y=50, x=70).inpaint.regression()
+        make(2, 250, 280).chunk(y=50, x=70).inpaint.regression()
     assert [one.filename for one in caught] == [__file__]
-    assert "50 along y (merged to 100) and 70 along x (merged to 210)" in str(caught[0].message)
+    assert "50 along y (merged to 250) and 70 along x (merged to 140)" in str(caught[0].message)
 
 
 def test_dates_that_are_only_looked_at_are_not_filled() -> None:
@@ -137,3 +138,17 @@ def test_dates_that_are_only_looked_at_are_not_filled() -> None:
 
     inpaint(make(6, 40, 50).chunk(time=3), Spy(2), name="spy").compute(scheduler="synchronous")
     assert wanted == [1] * 6
+
+
+def test_a_date_without_another_near_it_is_told_of() -> None:
+    ds = make(3, 40, 50)
+    ds = ds.assign_coords(time=pd.to_datetime(["2003-07-01", "2003-07-09", "2004-07-01"]))
+    told = "2004-07-01 has no other date within max_days = 16"
+    with pytest.warns(UserWarning, match=f"{told}.* not filled") as caught:
+        ds.inpaint.regression(max_days=16)
+    assert {one.filename for one in caught} == {__file__}
+    with pytest.warns(UserWarning, match=f"{told}.* filled from itself alone"):
+        ds.inpaint.convnp(max_days=16, context="time")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ds.inpaint.convnp(max_days=16)

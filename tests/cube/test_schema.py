@@ -118,7 +118,8 @@ def test_a_dim_of_dates_by_another_name_is_to_be_called_time() -> None:
         schema.read(ds)
 
 
-def test_what_float32_cannot_hold_is_missing() -> None:
-    values = np.array([1.0, 1e300, -1e300, 3e38, np.inf, np.nan])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_fill_values_that_nothing_names_are_missing(dtype: str) -> None:
+    values = np.array([1.0, 9.96921e36, -3.4e38, 1e20, 1e15, np.inf, np.nan], dtype)
     seen = masking.observed(values, None, None)
-    assert seen.tolist() == [True, False, False, True, False, False]
+    assert seen.tolist() == [True, False, False, False, True, False, False]

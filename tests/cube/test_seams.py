@@ -176,15 +176,16 @@ def test_convnp_has_no_seams_in_time(tmp_path: Path) -> None:
         recipe={},
         scores={},
     )
-    ds = make(5, 232, 240, dtype="float32")[["red"]]
+    ds = make(5, 296, 304, dtype="float32")[["red"]]
     gap = np.isnan(ds.red.values)
+    gap[2, 100:190, 90:180] = True  # the far window's, across the seams
     smooth = ndimage.gaussian_filter(np.where(gap, 2000, ds.red.values), (0, 3, 3))
     dates = [ndimage.shift(smooth[k], (0.1 * k, -0.15 * k)) + 50 * k for k in range(5)]
     ds["red"].values[:] = np.where(gap, np.nan, dates)
     method = filler("convnp", weights=path, device="cpu", max_dates=2)
     assert method.halo.t == 2
     whole = inpaint(ds, method, name="convnp")
-    tiled = inpaint(ds.chunk(time=(2, 3), y=(117, 115), x=(126, 114)), method, name="convnp")
+    tiled = inpaint(ds.chunk(time=(2, 3), y=(147, 149), x=(158, 146)), method, name="convnp")
     same(tiled.compute(scheduler="synchronous"), whole)
 
 

@@ -193,7 +193,7 @@ def test_weights_travel_as_name_and_hash(tmp_path: Path) -> None:
     given = {"weights": weights(0), "device": "cpu", "block": (2, 72, 72), "progress": False}
     assert xinpaint.fill(tmp_path / "cube.zarr", job, **given).complete
     opened = xr.open_zarr(tmp_path / "cube.zarr", decode_coords="all", chunks={})
-    with pytest.warns(UserWarning, match="smaller than the method's halo of 112"):
+    with pytest.warns(UserWarning, match="smaller than the method's halo of 144"):
         filled = opened.inpaint.convnp(weights=given["weights"], device="cpu")
     for name in filled.variables:
         filled[name].encoding = {}

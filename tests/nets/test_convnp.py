@@ -81,6 +81,16 @@ def test_the_order_of_dates_means_nothing(net: ConvNP) -> None:
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 
 
+@torch.inference_mode()
+def test_the_same_date_again_is_no_news(net: ConvNP) -> None:
+    """Rows of a path overlap: what is said twice is neither truer nor less sure."""
+    values, context, others, known, away = drawn(1)
+    one = net(values, context, others, known, away)
+    again = (part.repeat_interleave(3, 1) for part in (others, known, away))
+    for a, b in zip(one, net(values, context, *again), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
 def test_a_date_that_saw_nothing_changes_nothing(net: ConvNP) -> None:
     values, context, others, known, away = drawn(3)
     known[:, 1] = 0
@@ -102,8 +112,8 @@ def test_units_mean_nothing(net: ConvNP) -> None:
 
 
 def test_nothing_beyond_the_reach_matters(net: ConvNP) -> None:
-    assert net.reach <= (REACH_OF_DATES if net.ways.align else 72)
-    given = drawn(1, side=160)
+    assert net.reach <= (REACH_OF_DATES if net.ways.align else 104)
+    given = drawn(1, side=176)
     one = net(*given)
     far = [part.clone() for part in given]
     for part in (far[0], far[2]):
@@ -159,3 +169,17 @@ def test_a_regression_is_silent_where_nothing_is_common() -> None:
     assert told.mean[..., 120:].isfinite().all()
     unseen = regress(others[:, 0] * context, context, others[:, 0], known[:, 0])
     assert unseen.mean[known[:, 0] == 0].isnan().all()
+
+
+def test_a_regression_reaches_into_a_cloud() -> None:
+    """Where nothing common is near, a far window tells; beyond it nothing does."""
+    maker = torch.Generator().manual_seed(0)
+    other = torch.nn.functional.avg_pool2d(torch.randn(1, 2, 248, 248, generator=maker), 9, 1)
+    for side, reached in ((40, True), (100, True), (200, False)):
+        context = torch.ones_like(other)
+        context[..., 20 : 20 + side, 20 : 20 + side] = 0
+        found = regress((3 * other + 1) * context, context, other, torch.ones_like(other))
+        middle = 20 + side // 2
+        assert found.mean[..., middle, middle].isfinite().all() == reached
+        there = found.mean.isfinite()
+        torch.testing.assert_close(found.mean[there], (3 * other + 1)[there], rtol=0, atol=0.1)

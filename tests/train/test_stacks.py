@@ -66,10 +66,10 @@ def test_tasks_with_dates_repeat_and_hide(folder: Path) -> None:
         read_stacks(folder, ("stacks/*.tif",)),
     )
     bank = read_masks(folder, ("masks/*.npz",))
-    counts = set()
-    for step in range(12):
+    counts, twice = set(), 0
+    for step in range(20):
         one, two = (
-            sample_dates((images, series), bank, patch=72, batch=6, dates=4, seed=[0, step])
+            sample_dates((images, series), bank, patch=72, batch=12, dates=4, seed=[0, step])
             for _ in range(2)
         )
         for name in ("truth", "context", "target", "others", "others_context", "away"):
@@ -80,7 +80,13 @@ def test_tasks_with_dates_repeat_and_hide(folder: Path) -> None:
         assert not (one.context * one.target).any()
         assert (one.away != 0).all()
         counts.add(one.away.shape[1])
+        for row, days in zip(one.others, one.away, strict=True):
+            for k in range(1, len(days)):
+                again = np.flatnonzero(days[:k] == days[k])
+                close = [np.abs(row[k] - row[j]).mean() < 0.02 for j in again]
+                twice += any(close)
     assert len(counts) > 1
+    assert twice > 0
 
 
 def test_zoom_shows_all_dates_in_pixels_of_one_size() -> None:

@@ -53,6 +53,9 @@ def suited(cube: Cube, filler: Filler, *, warn: bool = True) -> Filler:
         if warn:
             what = "each is filled from itself alone" if wish else "nothing can be filled"
             warnings.warn(f"{far}, so {what}; allow more days", stacklevel=5)
+    elif warn and filler.halo.t != 0 and wish != "auto" and (lone := _lonely(cube, filler)):
+        what = "filled from itself alone" if wish else "not filled"
+        warnings.warn(f"{lone}, so it is {what}; allow more days", stacklevel=5)
     return filler
 
 
@@ -80,6 +83,22 @@ def _too_far(cube: Cube, filler: Filler) -> str:
     if most is None or not steps or min(steps) <= most:
         return ""
     return f"no two dates lie within max_days = {most:g} (the nearest are {min(steps):g} apart)"
+
+
+def _lonely(cube: Cube, filler: Filler) -> str:
+    """In words, the first date that has no other one within `max_days`, if there is one."""
+    most = getattr(filler, "max_days", None)
+    for group in cube.groups:
+        if most is None or len(group.days) < 2:
+            continue
+        step = np.diff(group.days)
+        nearest = np.minimum(np.append(np.inf, step), np.append(step, np.inf))
+        if (nearest > most).any():
+            first = int(np.argmax(nearest > most))
+            date = str(cube.dataset[group.dims.time].values[first])[:10]
+            away = f"the nearest is {nearest[first]:g} away"
+            return f"{date} has no other date within max_days = {most:g} ({away})"
+    return ""
 
 
 def _has_dates(cube: Cube) -> bool:
@@ -121,11 +140,13 @@ def check_time(cube: Cube, halo: Halo) -> None:
         if np.any(step == 0):
             again = cube.dataset[time].values[1:][step == 0][0]
             raise SchemaError(
-                f"duplicate time {again} in {time!r}, but this method looks along time; merge "
-                f"the duplicates: ds.where(~ds.inpaint.gaps()).groupby({str(time)!r}).first()"
+                f"duplicate time {again} in {time!r}, but this method looks along time; fill from "
+                "space alone with convnp(context='space'), or, with gaps(observed=...) if you "
+                "pass a mask, merge the duplicates: "
+                f"ds.where(~ds.inpaint.gaps()).groupby({str(time)!r}).first()"
             )
         if np.any(step < 0):
             raise SchemaError(
                 f"{time!r} is not in ascending order, but this method looks along time; "
-                f"use ds.sortby({str(time)!r})"
+                f"use ds.sortby({str(time)!r}), or fill from space alone: convnp(context='space')"
             )

@@ -237,4 +237,6 @@ def _method_attrs(filler: Filler, name: str) -> dict[str, str]:
     told |= getattr(filler, "attrs", None) or {}
     limits = ("max_dates", "max_days") if filler.halo.t != 0 else ()
     limited = {name: getattr(filler, name, None) for name in limits}
-    return told | {f"xinpaint_{k}": f"{most:g}" for k, most in limited.items() if most is not None}
+    return told | {
+        f"xinpaint_{k}": f"{most:.15g}" for k, most in limited.items() if most is not None
+    }

@@ -16,6 +16,8 @@ from xinpaint.errors import SchemaError
 #: What may say in attrs which value is missing; the first that is there counts.
 NODATA_KEYS = ("_FillValue", "nodata", "missing_value", "fill_value")
 _EMPTY = ("_FillValue", "missing_value")
+#: What no sensor says in any unit, but fill values that no attribute names do: 1e20, 9.97e36.
+LARGEST = 1e16
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def observed(
     Parameters
     ----------
     values : any real dtype, any shape
-        As the user gave them. What float32 cannot hold, such as an infinite value, is missing.
+        As the user gave them. What is infinite or beyond :data:`LARGEST` is missing.
     said : bool, same shape, or None
         What the user's mask or the quality band says.
     nodata : float or None
@@ -57,9 +59,7 @@ def observed(
     """
     seen = np.ones(values.shape, bool) if said is None else said.copy()
     if values.dtype.kind == "f":
-        seen &= np.isfinite(values)
-        if values.dtype.itemsize > 4:  # what is computed with is float32
-            seen &= np.abs(values) <= np.finfo(np.float32).max
+        seen &= np.abs(values) < LARGEST  # not so for NaN, either
     if nodata is not None and _fits(nodata, values.dtype):
         seen &= values != values.dtype.type(nodata)
     return seen
@@ -135,13 +135,16 @@ def _check_grid(role: str, mask: xr.DataArray, like: xr.DataArray) -> None:
         if mask.sizes[dim] != like.sizes[dim]:
             raise SchemaError(
                 f"{role}= has {mask.sizes[dim]} entries along {dim!r}, {like.name!r} has "
-                f"{like.sizes[dim]}; bring it to the cube's grid, for example with .reindex_like"
+                f"{like.sizes[dim]}; bring it to the cube's grid, for example with "
+                ".reindex_like(ds, fill_value=False)"
             )
         if dim in mask.coords and dim in like.coords and not same(mask[dim], like[dim]):
+            theirs, ours = mask[dim].values, like[dim].values
+            k = int(np.argmax(theirs != ours))
             raise SchemaError(
-                f"{role}= is on another grid: coordinate {dim!r} runs "
-                f"{mask[dim].values[0]} … {mask[dim].values[-1]}, that of {like.name!r} "
-                f"{like[dim].values[0]} … {like[dim].values[-1]}; reproject it or use .reindex_like"
+                f"{role}= is on another grid: entry {k} of coordinate {dim!r} is {theirs[k]}, that "
+                f"of {like.name!r} {ours[k]}; bring it to the cube's grid, for example with "
+                ".reindex_like(ds, fill_value=False), or by reprojecting it"
             )
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 #: Draws of a latent net behind its moments.
 DRAWS = 16
 #: Every shipped net looks this far, in pixels; one that looks at other dates, at these this far.
-REACH, REACH_OF_DATES = 64, 112
+REACH, REACH_OF_DATES = 64, 144
 #: Orientations that can be averaged, as :data:`xinpaint.nets.turns.COUNTS` (this needs no torch).
 TURNS = (1, 2, 4)
 #: Dates to fill, each with the other dates it is told of.

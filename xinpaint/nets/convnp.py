@@ -96,9 +96,7 @@ class ConvNP(nn.Module):
             nn.init.normal_(last.weight, std=0.01)
             last.bias.data.zero_()  # type: ignore[union-attr]
         self.temperature: Tensor
-        self.several: Tensor
         self.register_buffer("temperature", torch.ones(()))
-        self.register_buffer("several", torch.ones(()))  # as temperature, where many dates speak
 
     @property
     def reach(self) -> int:
@@ -287,6 +285,5 @@ class ConvNP(nn.Module):
             time = time + torch.where(seen, hint, torch.zeros_like(hint)) * out[:, :, 3 + k]
         mean = time + share * (spatial - time)
         width = root((1 - share) * scale**2 + share * doubt**2)
-        heat = self.temperature * (1 + (self.several - 1) * evidence.several)
-        std = width * (0.05 + F.softplus(out[:, :, 2] + 0.5)) * heat
+        std = width * (0.05 + F.softplus(out[:, :, 2] + 0.5)) * self.temperature
         return torch.where(seen, mean, space[0]), torch.where(seen, std, space[1])

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from xinpaint.nets.planes import pieces
-from xinpaint.nets.ridge import CELL, NEAR, WIDE, finer, gram, leverage, solve, windows
+from xinpaint.nets.ridge import CELL, FAR, NEAR, finer, gram, leverage, solve, windows
 from xinpaint.nets.setconv import window_sum
 from xinpaint.nets.similar import REACH as ALIKE
 
 #: Pixels around a prediction whose own residuals correct it.
 BLUR = 3
 #: Farthest pixel that matters: window, its cell, interpolation, residuals; those of neighbours.
-REACH = CELL * WIDE + (CELL - 1) + CELL + 2 * BLUR + ALIKE
+REACH = CELL * FAR + (CELL - 1) + CELL + 2 * BLUR + ALIKE
 
 
 class Regression(NamedTuple):
@@ -45,15 +45,14 @@ class Regression(NamedTuple):
 class Evidence(NamedTuple):
     """What all dates say of a pixel, ``[n b y x]``.
 
-    Mean and mean square error of their weighted regressions, the variance between them, whether
-    any of them saw the pixel, and 1 − Σ weight²: 0 where one date alone speaks, near 1 where many.
+    Mean and mean square error of their weighted regressions, the variance between them, and whether
+    any of them saw the pixel.
     """
 
     mean: Tensor
     error: Tensor
     apart: Tensor
     seen: Tensor
-    several: Tensor
 
 
 def regress(values: Tensor, context: Tensor, other: Tensor, other_context: Tensor) -> Regression:
@@ -182,8 +181,7 @@ def weigh(
     weights = torch.where(known | ~anybody, logits, -torch.inf).softmax(0) * anybody
     mean = (weights * means).sum(0)
     apart = (weights * torch.where(known, means - mean, 0.0) ** 2).sum(0)
-    several = torch.where(anybody, 1 - (weights**2).sum(0), 0.0)
-    together = Evidence(mean, (weights * errors * worse).sum(0), apart, anybody, several)
+    together = Evidence(mean, (weights * errors * worse).sum(0), apart, anybody)
     return together, list(weights.unbind(0))
 
 

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 #: Side of a cell in pixels; the grid of cells is the global one.
 CELL = 4
-#: Half sides of the near and the wide window, in cells.
-NEAR, WIDE = 2, 6
+#: Half sides of the near and the wide window, and of the far one where both hold too little.
+NEAR, WIDE, FAR = 2, 6, 14
 #: Weight of the wide window's pixels, which carry the regression where near ones are scarce.
 WIDE_SHARE = 0.02
 #: Ridge on standardised slopes.
@@ -44,14 +44,21 @@ def _cells(x: Tensor) -> Tensor:
 def windows(x: Tensor, near: int, rough: bool) -> tuple[Tensor, Tensor]:
     """Sum of cells ``[n c y x]`` in the near window, and a share of the wide one.
 
-    And the sum of squared weights: (sum)² / that is how many pixels it is worth.
+    Where that is too little, as in the middle of a cloud, a share of the far one. And the sum of
+    squared weights: (sum)² / that is how many pixels it is worth.
     """
     inner = _box(x, near)
     if rough:
         return inner, inner[:, :1]
     wide = _box(x, WIDE)
     squares = (1 + 2 * WIDE_SHARE) * inner[:, :1] + WIDE_SHARE**2 * wide[:, :1]
-    return inner + WIDE_SHARE * wide, squares
+    found = inner + WIDE_SHARE * wide
+    scarce = found[:, :1] < LEAST
+    if not scarce.any():
+        return found, squares
+    far = _box(x, FAR)
+    squares = torch.where(scarce, WIDE_SHARE**2 * far[:, :1], squares)
+    return torch.where(scarce, WIDE_SHARE * far, found), squares
 
 
 def _box(x: Tensor, half: int) -> Tensor:

@@ -241,11 +241,9 @@ def _calibrate(net: nn.Module, tasks: list[Batch], device: str) -> None:
     So few blocks tell the spread of one place no better than many places together did: the
     geometric mean of both holds best where neither looked.
     """
-    named = ("temperature", "several")
-    before = {k: v.clone() for k, v in net.named_buffers(recurse=False) if k in named}
+    before = net.get_buffer("temperature").clone()
     evaluate.calibrate(net, tasks, device)
-    for name, old in before.items():
-        net.get_buffer(name).mul_(old).sqrt_()
+    net.get_buffer("temperature").mul_(before).sqrt_()
 
 
 def _write(net: nn.Module, parent: Weights, plan: Recipe, done: Adapted, out: Path) -> Path:

@@ -23,8 +23,6 @@ GAPS: Mapping[str, Callable[[Bool, tuple[int, int], int], Bool]] = {
     "wide": lambda _, shape, k: masks.scan_lines(shape, seed=3000 + k, position=0.95, width=3),
     "clouds": lambda _, shape, k: masks.clouds(shape, seed=4000 + k, fraction=0.25),
 }
-#: How often `several` is corrected: it acts on a part of each pixel's spread only.
-_ROUNDS = 4
 #: Name of validation tasks whose other dates are made.
 _MADE = "pseudo-dates"
 #: How far the gate between other dates and space may be shifted.
@@ -152,19 +150,12 @@ def balance(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> float:
 def calibrate(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> float:
     """Scale the net's spread so that its central 90 % interval covers 90 % of hidden pixels.
 
-    The factor multiplies the net's own ``temperature`` buffer and is returned. A net with a buffer
-    ``several`` finds it on tasks with one other date at most, then that buffer on the others: dates
-    err together, so many of them make a net surer than they should.
+    The factor multiplies the net's own ``temperature`` buffer and is returned.
     """
     if not probabilistic(net):
         return 1.0
-    many = [task for task in tasks if task.others is not None and task.others.shape[1] > 1]
-    split = "several" in dict(net.named_buffers()) and 0 < len(many) < len(tasks)
-    few = [task for task in tasks if not split or not any(task is other for other in many)]
-    factor = _factor(net, few, device)
+    factor = _factor(net, tasks, device)
     net.get_buffer("temperature").mul_(factor)
-    for _ in range(_ROUNDS if split else 0):
-        net.get_buffer("several").mul_(_factor(net, many, device))
     return factor
 
 

@@ -24,6 +24,10 @@ from xinpaint.train.pseudo import pseudo_date, spoil
 #: cfmask codes that are no view of the ground: shadow, cloud, fill.
 _NO_GROUND = (2, 4, 255)
 _DATE = re.compile(r"(?P<place>.+)_(?P<date>\d{8})")
+#: How many tasks are cut from real stacks where there are any.
+_REAL = 0.75
+#: How often another date is there once more, as where the rows of a path overlap.
+_AGAIN = 0.1
 #: How many other dates a training task has: one is the hardest and the most common.
 _SHARES = np.array([0.35, 0.2, 0.15, 0.1, 0.1, 0.1])
 
@@ -104,11 +108,11 @@ def sample_dates(
 ) -> Batch:
     """The tasks of one step with other dates, from images and stacks; they repeat with the seed.
 
-    Half of the tasks are cut from real stacks, the other dates being real, filled up by
-    pseudo-dates to the number asked; the others are a single image and pseudo-dates of it. Every
-    other date has gaps, and now and then `lies`, of its own: how often something changed, and how
-    often that change is larger than a window. A `zoom` above 1 also shows every second task in
-    pixels up to so many times as large, or a fifth smaller.
+    Three quarters of the tasks are cut from real stacks, the other dates being real, filled up by
+    pseudo-dates to the number asked; the others are a single image and pseudo-dates of it. Now and
+    then a date is there twice. Every other date has gaps, and now and then `lies`, of its own: how
+    often something changed, and how often that change is larger than a window. A `zoom` above 1
+    also shows every second task in pixels up to so many times as large, or a fifth smaller.
     """
     rng, (images, stacks) = np.random.default_rng(seed), sources
     bands = int(rng.choice([1, 3, 4, 6], p=[0.1, 0.15, 0.15, 0.6]))
@@ -116,7 +120,7 @@ def sample_dates(
     count = int(rng.choice(len(share), p=share)) + 1
     rows = []
     for _ in range(max(1, batch // bands)):
-        pool = stacks if stacks and (rng.random() < 0.5 or not images) else images
+        pool = stacks if stacks and (rng.random() < _REAL or not images) else images
         weight = np.array([min(s.values[..., 0, :, :].size, 160_000) for s in pool]) ** 0.5
         source = pool[rng.choice(len(pool), p=weight / weight.sum())]
         cube, valid, days = _cut(source, bands, patch, rng, zoom)
@@ -169,18 +173,20 @@ def _task(
 ) -> tuple[np.ndarray, ...]:
     shape = (cube.shape[2], cube.shape[3])
     gap = random_gap(bank, shape, rng)
-    others, known, away = [], [], []
+    others: list[Float] = []
+    known: list[Bool] = []
+    away: list[float] = []
     for k in range(count):
-        if 1 + k < len(cube):
-            values, seen, far = cube[1 + k], valid[1 + k], days[1 + k] - days[0]
+        if k and rng.random() < _AGAIN:
+            again = int(rng.integers(k))
+            noise = rng.normal(0, rng.uniform(0, 0.01), others[again].shape).astype(np.float32)
+            values, seen, far = others[again] + noise, known[again], away[again]
         else:
-            base = int(rng.integers(len(cube)))
-            mild = base > 0 and rng.random() < 0.7
-            values = pseudo_date(cube[base], rng, strength=0.3 if mild else rng.uniform(0.3, 1.2))
-            seen, far = valid[base], rng.uniform(1, 400) * rng.choice([-1, 1])
-        if rng.random() < 0.6:
-            seen = seen & ~random_gap(bank, shape, rng)
-        others.append(spoil(values, rng, *lies))
+            values, seen, far = _other(cube, valid, days, k, rng)
+            if rng.random() < 0.6:
+                seen = seen & ~random_gap(bank, shape, rng)
+            values = spoil(values, rng, *lies)
+        others.append(values)
         known.append(seen)
         away.append(far)
     return (
@@ -191,3 +197,15 @@ def _task(
         np.stack(known),
         np.array(away),
     )
+
+
+def _other(
+    cube: Float, valid: Bool, days: np.ndarray, k: int, rng: np.random.Generator
+) -> tuple[Float, Bool, float]:
+    """A date beside the first, where it was seen and how far away: a real one while there are."""
+    if 1 + k < len(cube):
+        return cube[1 + k], valid[1 + k], days[1 + k] - days[0]
+    base = int(rng.integers(len(cube)))
+    mild = base > 0 and rng.random() < 0.7
+    values = pseudo_date(cube[base], rng, strength=0.3 if mild else rng.uniform(0.3, 1.2))
+    return values, valid[base], rng.uniform(1, 400) * rng.choice([-1, 1])
