@@ -171,6 +171,21 @@ def test_a_regression_is_silent_where_nothing_is_common() -> None:
     assert unseen.mean[known[:, 0] == 0].isnan().all()
 
 
+@torch.inference_mode()
+def test_the_middle_of_a_cloud_is_what_the_dates_say(net: ConvNP) -> None:
+    """There a net sees nothing to judge by: the regressions answer, with their own spread."""
+    values, context, others, known, away = drawn(1, side=160)
+    truth = 2 * others[:, 0] + 1
+    context[..., 30:130, 30:130] = 0
+    known[:] = 1
+    mean, std = net(truth * context, context, others, known, away)
+    inner = (..., slice(60, 100), slice(60, 100))
+    torch.testing.assert_close(mean[inner], truth[inner], rtol=0, atol=0.1)
+    spread = truth.std()
+    assert (std[inner] < 0.2 * spread).all()
+    assert (mean[inner] - net.spatial(truth * context, context)[0][inner]).abs().max() > spread
+
+
 def test_a_regression_reaches_into_a_cloud() -> None:
     """Where nothing common is near, a far window tells; beyond it nothing does."""
     maker = torch.Generator().manual_seed(0)

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from xinpaint.nets.align import REACH as ALIGNED
 from xinpaint.nets.convcnp import STRIDE, Block, ConvCNP
 from xinpaint.nets.frame import Frame
-from xinpaint.nets.other import Hints, Other, Sight, Ways, look, mixed, smoothed
+from xinpaint.nets.other import Hints, Other, Sight, Ways, deep, look, mixed, smoothed
 from xinpaint.nets.planes import (
     bands_of,
     each,
@@ -44,6 +44,8 @@ from xinpaint.nets.turns import averaged, check_turns, flipped
 
 #: The unit of what the trunk sees: local statistics that reach twice as far, in pixels.
 UNIT = 12
+#: The share of that window's weight which must be context for the trunk to have learned from such.
+ENOUGH = 0.01
 
 
 class ConvNP(nn.Module):
@@ -150,7 +152,9 @@ class ConvNP(nn.Module):
             dates = [look(values, context, *row, *self.ways[:3]) for row in rows]
             smooth = [smoothed(values, context, dates)] if self.ways.smooth else []
         # what the trunk sees must not reach as far as the answers' unit does
-        mean, spread = local_statistics(values, local_density(context, UNIT), UNIT)
+        density = local_density(context, UNIT)
+        mean, spread = local_statistics(values, density, UNIT)
+        near = (density / (ENOUGH * (2 * UNIT + 1) ** 4)).clamp_max(1)
         frame = Frame(far.z, mean.nan_to_num(), spread.nan_to_num(), far.support)
         count = turns or (1 if self.training else self.turns)
 
@@ -169,7 +173,7 @@ class ConvNP(nn.Module):
             mean, std = (torch.cat(parts, 1) for parts in zip(*told, strict=True))
             return mean, std
 
-        return averaged(answer, count)
+        return deep(averaged(answer, count), space, dates, near)
 
     def _weigh(
         self, sight: Sight, dates: list[Other], axes: tuple[int, ...]

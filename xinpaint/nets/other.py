@@ -10,7 +10,7 @@ from torch import Tensor
 
 from xinpaint.nets.align import align
 from xinpaint.nets.frame import Frame
-from xinpaint.nets.planes import bands_of, pieces, total, unit
+from xinpaint.nets.planes import bands_of, pieces, root, total, unit
 from xinpaint.nets.regression import Evidence, Regression, regress, regressions, weigh
 from xinpaint.nets.ridge import NEAR
 from xinpaint.nets.setconv import local_density, local_statistics
@@ -173,6 +173,36 @@ def smoothed(values: Tensor, context: Tensor, dates: Sequence[Other]) -> Tensor:
         mean = evidence.mean + hints.apart[-1] if hints.alike else evidence.mean
         told.append(_smoother(values[:, one], context[:, one], evidence._replace(mean=mean)))
     return torch.cat(told, 1)
+
+
+def deep(
+    told: tuple[Tensor, Tensor], space: tuple[Tensor, Tensor], dates: Sequence[Other], near: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Mean and std, but of dates and space by their variances alone where no context is near.
+
+    In the middle of a cloud a net sees nothing of this date to judge the others by, and has not
+    learned to answer; the farther in, the more the regressions' own evidence counts.
+
+    Parameters
+    ----------
+    told, space : (mean, std), float32 ``[n b y x]``
+    dates : list of Other
+    near : float32 ``[n b y x]``
+        How much context there is for a net, from 0 to 1, where it is enough.
+    """
+    if bool((near == 1).all()):
+        return told
+    evidence = weigh([date.regression for date in dates])[0]
+    variance, lost = evidence.error + evidence.apart, space[0].isnan()
+    doubt = torch.where(lost, 1.0, space[1] ** 2)
+    odds = (variance / doubt.clamp_min(1e-30)).clamp_max(1e6) ** 2
+    share = torch.where(lost, 0.0, odds / (1 + odds))
+    alone = evidence.mean + share * (space[0].nan_to_num() - evidence.mean)
+    spread = (1 - share) * variance + share * doubt
+    inside = evidence.seen & (near < 1)
+    mean = near * told[0] + (1 - near) * alone
+    std = root(near * told[1] ** 2 + (1 - near) * spread)
+    return torch.where(inside, mean, told[0]), torch.where(inside, std, told[1])
 
 
 def answer(values: Tensor, context: Tensor, found: Sequence[Regression]) -> Evidence:
