@@ -37,7 +37,7 @@ from xinpaint.nets.planes import (
     total,
     unit,
 )
-from xinpaint.nets.regression import REACH, Evidence, weigh
+from xinpaint.nets.regression import REACH, Evidence, differing, weigh
 from xinpaint.nets.setconv import local_density, local_statistics
 from xinpaint.nets.smooth import REACH as SMOOTHED
 from xinpaint.nets.turns import averaged, check_turns, flipped
@@ -98,7 +98,9 @@ class ConvNP(nn.Module):
             nn.init.normal_(last.weight, std=0.01)
             last.bias.data.zero_()  # type: ignore[union-attr]
         self.temperature: Tensor
+        self.several: Tensor
         self.register_buffer("temperature", torch.ones(()))
+        self.register_buffer("several", torch.ones(()))  # as temperature, where dates differ
 
     @property
     def reach(self) -> int:
@@ -289,5 +291,6 @@ class ConvNP(nn.Module):
             time = time + torch.where(seen, hint, torch.zeros_like(hint)) * out[:, :, 3 + k]
         mean = time + share * (spatial - time)
         width = root((1 - share) * scale**2 + share * doubt**2)
-        std = width * (0.05 + F.softplus(out[:, :, 2] + 0.5)) * self.temperature
+        heat = self.temperature * (1 + (self.several - 1) * differing(evidence))
+        std = width * (0.05 + F.softplus(out[:, :, 2] + 0.5)) * heat
         return torch.where(seen, mean, space[0]), torch.where(seen, std, space[1])

@@ -185,6 +185,16 @@ def weigh(
     return together, list(weights.unbind(0))
 
 
+def differing(evidence: Evidence) -> Tensor:
+    """From 0, where one date speaks or all say the same, to 1, where they differ, ``[n b y x]``.
+
+    It is 1/2 where the variance between them is a tenth of what each leaves unexplained.
+    """
+    apart = evidence.apart.detach()
+    whole = apart + 0.1 * evidence.error.detach()
+    return torch.where(whole > 0, apart / torch.where(whole > 0, whole, 1.0), 0.0)
+
+
 def _singles(count: int) -> list[slice]:
     return [slice(k, k + 1) for k in range(count)]
 

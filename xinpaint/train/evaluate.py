@@ -23,6 +23,8 @@ GAPS: Mapping[str, Callable[[Bool, tuple[int, int], int], Bool]] = {
     "wide": lambda _, shape, k: masks.scan_lines(shape, seed=3000 + k, position=0.95, width=3),
     "clouds": lambda _, shape, k: masks.clouds(shape, seed=4000 + k, fraction=0.25),
 }
+#: How often `several` is corrected: it acts on a part of each pixel's spread only.
+_ROUNDS = 4
 #: Name of validation tasks whose other dates are made.
 _MADE = "pseudo-dates"
 #: How far the gate between other dates and space may be shifted.
@@ -157,6 +159,21 @@ def calibrate(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> float:
     factor = _factor(net, tasks, device)
     net.get_buffer("temperature").mul_(factor)
     return factor
+
+
+def widen(net: nn.Module, tasks: list[Batch], device: str = "cpu") -> float:
+    """Widen the spread where several dates differ, until it holds on real dates, too.
+
+    Made dates err each by itself, real ones together: a net that learned from both is too sure
+    where several speak. The factor is the net's ``several`` buffer, never below 1, and is returned:
+    1 for other nets, and without such tasks.
+    """
+    if not tasks or "several" not in dict(net.named_buffers()):
+        return 1.0
+    several = net.get_buffer("several")
+    for _ in range(_ROUNDS):
+        several.mul_(_factor(net, tasks, device)).clamp_(min=1)
+    return float(several)
 
 
 def _factor(net: nn.Module, tasks: list[Batch], device: str) -> float:

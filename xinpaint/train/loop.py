@@ -73,7 +73,8 @@ def fit(
     >>> fit("recipe.toml", "runs/mine", data="images")  # doctest: +SKIP
     """
     plan = recipe if isinstance(recipe, Recipe) else read(recipe)
-    batch, tasks = gather(plan, Path(data) if data is not None else data_folder())
+    folder = Path(data) if data is not None else data_folder()
+    batch, tasks = gather(plan, folder)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     state = begin(plan, device)
@@ -82,7 +83,7 @@ def fit(
         _train(state, plan, out, log=log, data=(batch, tasks), device=device, progress=progress)
     if state.best is not None:
         state.average.load_state_dict(state.best)
-    return finish(plan, state, tasks, out, device=device)
+    return finish(plan, state, (tasks, several_dates(plan, folder)), out, device=device)
 
 
 def _train(
@@ -184,13 +185,33 @@ def _split(plan: Recipe, found: list[Source]) -> tuple[list[Source], list[Source
     return held, [i for i in found if i not in held]
 
 
-def finish(plan: Recipe, state: State, tasks: list[Any], out: Path, *, device: str = "cpu") -> Path:
-    """Balance and calibrate the averaged net on the validation tasks and write weights and card."""
-    net, judge = state.average.to(device).eval(), _judge(plan)
+def several_dates(plan: Recipe, folder: Path) -> list[Batch]:
+    """Tasks with two real other dates and more, also of stacks that train: there are few."""
+    if plan.of_water or not plan.dates:
+        return []
+    stacks = read_stacks(folder, plan.stacks, plan.context_only)
+    real, many = read_masks(folder, plan.masks), [s for s in stacks if len(s.days) > 2]
+    return validation_dates([], many, real, plan.validation_gaps)
+
+
+def finish(
+    plan: Recipe,
+    state: State,
+    tasks: tuple[list[Any], list[Batch]],
+    out: Path,
+    *,
+    device: str = "cpu",
+) -> Path:
+    """Balance and calibrate the averaged net on tasks and write weights and card.
+
+    The tasks are those of validation, and those of :func:`several_dates`.
+    """
+    net, judge, (held, several) = state.average.to(device).eval(), _judge(plan), tasks
     if not plan.of_water:
-        evaluate.balance(net, tasks, device)
-    judge.calibrate(net, tasks, device)
-    score = judge.validate(net, tasks, device)
+        evaluate.balance(net, held, device)
+    judge.calibrate(net, held, device)
+    evaluate.widen(net, several, device)
+    score = judge.validate(net, held, device)
     return save(
         out / f"{plan.name}.safetensors",
         net,

@@ -57,8 +57,9 @@ def begin(plan: Recipe, device: str) -> State:
     net, average = NETS[plan.net](**plan.numbers), NETS[plan.net](**plan.numbers)
     if plan.start:
         _adopt_file(net, "start", plan.start)
-        if "temperature" in dict(net.named_buffers()):  # what one run calibrated the next unlearns
-            net.get_buffer("temperature").fill_(1.0)
+        for name, held in net.named_buffers(recurse=False):
+            if name in ("temperature", "several"):  # what one run calibrated the next unlearns
+                held.fill_(1.0)
     if plan.spatial:
         if not isinstance(net, ConvNP):
             raise RecipeError(f"spatial: net = {plan.net!r} has no spatial part; use start")
