@@ -1,4 +1,4 @@
-"""The gate between other dates and space is shifted to where real dates are filled best."""
+"""What is set on tasks after training: the gate between dates and space, the spread of several."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xinpaint.nets.convcnp import ConvCNP
 from xinpaint.nets.convnp import ConvNP
 from xinpaint.train import evaluate
 from xinpaint.train.data import Batch
-from xinpaint.train.evaluate import OFFSETS, Score, balance
+from xinpaint.train.evaluate import OFFSETS, Score, balance, validate, widen
 
 
 def net() -> ConvNP:
@@ -59,3 +59,32 @@ def test_nets_and_tasks_without_real_dates_stay_as_they_are() -> None:
     alone = replace(one, others=None, others_context=None, away=None)
     assert balance(net(), [task("pseudo-dates 0"), alone]) == 0
     assert balance(ConvCNP((8, 8, 8), (0, 8, 8)), [one]) == 0
+
+
+def crowd(common: float) -> Batch:
+    """A stripe beside four dates whose noise is half their own, half what they share."""
+    one, rng = task("farm 0 real"), np.random.default_rng(1)
+    shape = one.truth.shape
+    shared = common * rng.normal(size=shape)
+    dates = [one.truth + shared + rng.normal(size=shape) for _ in range(4)]
+    others = np.stack(dates, 1).astype(np.float32)
+    away = np.full((1, 4), 16, np.float32)
+    return replace(one, others=others, others_context=np.ones_like(others), away=away)
+
+
+def test_dates_that_err_together_widen_the_spread() -> None:
+    made, tasks = net(), [crowd(common=1.0)]
+    for _ in range(8):
+        made.temperature.mul_(0.5)  # too sure
+        if validate(made, tasks).coverage < 0.6:
+            break
+    assert widen(made, tasks) > 1
+    assert validate(made, tasks).coverage == pytest.approx(0.9, abs=0.01)
+
+
+def test_the_spread_is_never_made_narrower() -> None:
+    made = net()
+    made.temperature.fill_(50.0)
+    assert widen(made, [crowd(common=0.0)]) == 1
+    assert widen(made, []) == 1
+    assert widen(ConvCNP(widths=(8, 8, 8), shared=(0, 8, 8)), [crowd(common=1.0)]) == 1
