@@ -179,7 +179,7 @@ def test_a_regression_is_silent_where_nothing_is_common() -> None:
 @torch.inference_mode()
 def test_the_middle_of_a_cloud_is_what_the_dates_say(net: ConvNP) -> None:
     """There a net sees nothing to judge by: the regressions answer, with their own spread."""
-    values, context, others, known, away = drawn(1, side=160)
+    _, context, others, known, away = drawn(1, side=160)
     truth = 2 * others[:, 0] + 1
     context[..., 30:130, 30:130] = 0
     known[:] = 1
