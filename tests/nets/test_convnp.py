@@ -8,7 +8,9 @@ from torch import Tensor
 
 from xinpaint.methods.neural import REACH_OF_DATES
 from xinpaint.nets.convnp import ConvNP
+from xinpaint.nets.other import answer
 from xinpaint.nets.regression import REACH, regress, regressions
+from xinpaint.nets.ridge import CELL, FARTHEST
 
 
 def made_of(fine: bool, turns: int = 1) -> ConvNP:
@@ -189,6 +191,30 @@ def test_the_middle_of_a_cloud_is_what_the_dates_say(net: ConvNP) -> None:
     spread = truth.std()
     assert (std[inner] < 0.2 * spread).all()
     assert (mean[inner] - net.spatial(truth * context, context)[0][inner]).abs().max() > spread
+
+
+@torch.inference_mode()
+def test_the_middle_of_a_large_cloud_is_what_a_very_wide_window_says(net: ConvNP) -> None:
+    """Dates are heard as far as the halo reaches; a pixel that none of them saw stays as it is."""
+    maker = torch.Generator().manual_seed(3)
+    other = torch.nn.functional.avg_pool2d(torch.randn(1, 2, 264, 264, generator=maker), 9, 1)
+    truth, context, known = 3 * other + 1, torch.ones_like(other), torch.ones_like(other)
+    context[..., 18:238, 18:238] = 0
+    known[..., 120:124, 120:130] = 0
+    away = torch.full((1, 1), 16.0)
+    mean, std = net(truth * context, context, other[:, None], known[:, None], away)
+    told = answer(truth * context, context, [(other, known)])
+    inner = (..., slice(80, 176), slice(80, 176))
+    for found in (mean[inner], torch.where(told.seen, told.mean, torch.nan)[inner]):
+        assert torch.equal(found.isfinite(), known[inner] > 0)
+        seen = found.isfinite()
+        torch.testing.assert_close(found[seen], truth[inner][seen], rtol=0, atol=0.15)
+    assert (std[inner][known[inner] > 0] < 0.2 * truth.std()).all()
+    context[:] = 0
+    context[..., :60, :] = 1
+    mean, _ = net(truth * context, context, other[:, None], known[:, None], away)
+    assert mean[..., 59 + FARTHEST * CELL - CELL, :].isfinite().all()
+    assert mean[..., 60 + (FARTHEST + 2) * CELL :, :].isnan().all()
 
 
 def test_a_regression_reaches_into_a_cloud() -> None:

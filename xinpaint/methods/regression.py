@@ -83,7 +83,7 @@ def _answer(task: Task, date: int, others: list[int]) -> tuple[Any, Any]:
     """One date ``[b y x]`` from its regressions on the others."""
     import torch
 
-    from xinpaint.nets.other import answer, predict
+    from xinpaint.nets.other import answer
     from xinpaint.nets.ridge import CELL
 
     with torch.inference_mode():
@@ -91,7 +91,7 @@ def _answer(task: Task, date: int, others: list[int]) -> tuple[Any, Any]:
         told = []
         for other in others:
             theirs, seen = (torch.from_numpy(a) for a in aligned(task, [other], CELL))
-            told.append(predict(values, context, theirs, seen))
+            told.append((theirs, seen))
         evidence = answer(values, context, told)
         lost = torch.full_like(values, torch.nan)
         mean = torch.where(evidence.seen, evidence.mean, lost)

@@ -175,7 +175,8 @@ class ConvNP(nn.Module):
             mean, std = (torch.cat(parts, 1) for parts in zip(*told, strict=True))
             return mean, std
 
-        return deep(averaged(answer, count), space, dates, near)
+        told = list(zip(others.unbind(1), others_context.unbind(1), strict=True))
+        return deep(averaged(answer, count), space, dates, near, (values, context), told)
 
     def _weigh(
         self, sight: Sight, dates: list[Other], axes: tuple[int, ...]

@@ -12,13 +12,15 @@ from xinpaint.nets.align import align
 from xinpaint.nets.frame import Frame
 from xinpaint.nets.planes import bands_of, pieces, root, total, unit
 from xinpaint.nets.regression import Evidence, Regression, regress, regressions, weigh
-from xinpaint.nets.ridge import NEAR
+from xinpaint.nets.ridge import FARTHEST, NEAR
 from xinpaint.nets.setconv import local_density, local_statistics
 from xinpaint.nets.similar import similar
 from xinpaint.nets.smooth import smoother
 
 #: Half side of the narrow window of a fine net, in cells.
 NARROW = 1
+#: An other date and its mask, float32 ``[n b y x]`` each.
+Told = tuple[Tensor, Tensor]
 
 
 class Ways(NamedTuple):
@@ -175,8 +177,43 @@ def smoothed(values: Tensor, context: Tensor, dates: Sequence[Other]) -> Tensor:
     return torch.cat(told, 1)
 
 
+def alone(found: Sequence[Regression], told: Sequence[Told], gap: Tensor) -> Tensor:
+    """Pixels of a gap that an other date saw and no regression speaks of, bool ``[n b y x]``."""
+    silent = torch.stack([one.mean.isnan() for one in found]).all(0)
+    return silent & gap & (total(mask.amin(1, keepdim=True) for _, mask in told) > 0)
+
+
+def farther(
+    evidence: Evidence, values: Tensor, context: Tensor, told: Sequence[Told], where: Tensor
+) -> Evidence:
+    """Evidence, but that of regressions in a very wide window `where` there was none.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    values, context : float32 ``[n b y x]``
+        The date to be filled.
+    told : list of (float32 ``[n b y x]``, float32 ``[n b y x]``)
+        Each other date and its mask.
+    where : bool ``[n b y x]``
+        See :func:`alone`.
+    """
+    if not bool(where.any()):
+        return evidence
+    rows = [(torch.where(mask > 0, other, 0.0), mask) for other, mask in told]
+    found = [regressions(values, context, *row, (FARTHEST,), rough=True)[0] for row in rows]
+    far = weigh(found)[0]
+    parts = zip(far, evidence, strict=True)
+    return Evidence(*(torch.where(where, new, old) for new, old in parts))
+
+
 def deep(
-    told: tuple[Tensor, Tensor], space: tuple[Tensor, Tensor], dates: Sequence[Other], near: Tensor
+    said: tuple[Tensor, Tensor],
+    space: tuple[Tensor, Tensor],
+    dates: Sequence[Other],
+    near: Tensor,
+    filled: Told,
+    told: Sequence[Told],
 ) -> tuple[Tensor, Tensor]:
     """Mean and std, but of dates and space by their variances alone where no context is near.
 
@@ -185,30 +222,38 @@ def deep(
 
     Parameters
     ----------
-    told, space : (mean, std), float32 ``[n b y x]``
+    said, space : (mean, std), float32 ``[n b y x]``
+        Of the net, and of space alone.
     dates : list of Other
     near : float32 ``[n b y x]``
         How much context there is for a net, from 0 to 1, where it is enough.
+    filled, told : Told
+        The date to be filled and its context, and likewise each other date.
     """
+    found = [date.regression for date in dates]
+    lonely = alone(found, told, filled[1] == 0)
+    near = torch.where(lonely, 0.0, near)
     if bool((near == 1).all()):
-        return told
-    evidence = weigh([date.regression for date in dates])[0]
+        return said
+    evidence = farther(weigh(found)[0], *filled, told, lonely)
     variance, lost = evidence.error + evidence.apart, space[0].isnan()
     doubt = torch.where(lost, 1.0, space[1] ** 2)
     odds = (variance / doubt.clamp_min(1e-30)).clamp_max(1e6) ** 2
     share = torch.where(lost, 0.0, odds / (1 + odds))
-    alone = evidence.mean + share * (space[0].nan_to_num() - evidence.mean)
+    apart = evidence.mean + share * (space[0].nan_to_num() - evidence.mean)
     spread = (1 - share) * variance + share * doubt
     inside = evidence.seen & (near < 1)
-    mean = near * told[0] + (1 - near) * alone
-    std = root(near * told[1] ** 2 + (1 - near) * spread)
-    return torch.where(inside, mean, told[0]), torch.where(inside, std, told[1])
+    mean = near * said[0].nan_to_num() + (1 - near) * apart
+    std = root(near * said[1].nan_to_num() ** 2 + (1 - near) * spread)
+    return torch.where(inside, mean, said[0]), torch.where(inside, std, said[1])
 
 
-def answer(values: Tensor, context: Tensor, found: Sequence[Regression]) -> Evidence:
+def answer(values: Tensor, context: Tensor, told: Sequence[Told]) -> Evidence:
     """What :func:`predict` says of all dates, averaged by its evidence, and smoothed."""
+    found = [predict(values, context, *row) for row in told]
     evidence, _ = weigh(found)
-    return evidence._replace(mean=evidence.mean + _smoother(values, context, evidence))
+    evidence = evidence._replace(mean=evidence.mean + _smoother(values, context, evidence))
+    return farther(evidence, values, context, told, alone(found, told, context == 0))
 
 
 def _smoother(values: Tensor, context: Tensor, evidence: Evidence) -> Tensor:

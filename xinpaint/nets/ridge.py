@@ -12,6 +12,8 @@ from torch.nn import functional as F
 CELL = 4
 #: Half sides of the near and the wide window, and of the far one where both hold too little.
 NEAR, WIDE, FAR = 2, 6, 14
+#: And of the window that is looked through where nothing else says anything.
+FARTHEST = 29
 #: Weight of the wide window's pixels, which carry the regression where near ones are scarce.
 WIDE_SHARE = 0.02
 #: Ridge on standardised slopes.
