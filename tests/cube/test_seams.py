@@ -176,17 +176,23 @@ def test_convnp_has_no_seams_in_time(tmp_path: Path) -> None:
         recipe={},
         scores={},
     )
-    ds = make(5, 296, 304, dtype="float32")[["red"]]
+    ds = make(5, 296, 304, dtype="float32")
     gap = np.isnan(ds.red.values)
     gap[2, 100:190, 90:180] = True  # the far window's, across the seams
+    gap[4, 120:] = True  # and the farthest one's, with what is beyond it
     smooth = ndimage.gaussian_filter(np.where(gap, 2000, ds.red.values), (0, 3, 3))
     dates = [ndimage.shift(smooth[k], (0.1 * k, -0.15 * k)) + 50 * k for k in range(5)]
     ds["red"].values[:] = np.where(gap, np.nan, dates)
+    gap[1] = gap[3, :, :130] = True  # a band that a date lacks, and part of another
+    ds["nir"].values[:] = np.where(gap, np.nan, np.square(dates) / 2000)
     method = filler("convnp", weights=path, device="cpu", max_dates=2)
     assert method.halo.t == 2
-    whole = inpaint(ds, method, name="convnp")
+    with pytest.warns(UserWarning, match="nothing of 'nir' was observed on 2003-07-17"):
+        whole = inpaint(ds, method, name="convnp")
     tiled = inpaint(ds.chunk(time=(2, 3), y=(147, 149), x=(158, 146)), method, name="convnp")
     same(tiled.compute(scheduler="synchronous"), whole)
+    codes = whole.red_provenance.values[4]
+    assert (codes[120:230, 40:] == 2).mean() > 0.95 and (codes[245:, 40:] == 3).all()
 
 
 def test_many_blocks_name_the_job(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from xinpaint.nets.regression import Evidence, regress, weigh
+from xinpaint.nets.regression import Evidence, regress, sorts, weigh
 
 SIDE = 64
 GAP = np.s_[28:36, 28:36]
@@ -66,3 +66,35 @@ def test_a_pixel_unlike_all_that_was_seen_is_known_to_be_unsure(spoilt: float) -
     other[:, :, *GAP] += spoilt
     error, std = answer(truth, [(other, np.ones_like(other))])
     assert np.median(np.abs(error) / std) < 5
+
+
+def test_a_date_that_lacks_a_band_is_regressed_on_the_others() -> None:
+    rng = np.random.default_rng(0)
+    truth, other = (torch.from_numpy(texture(rng, 3)) for _ in range(2))
+    truth = other[:, [1, 2, 0]] + 0.1 * truth
+    context, mask = torch.ones_like(truth), torch.ones_like(truth)
+    context[..., 28:36, 28:36] = 0
+    mask[:, :, 30, 30] = 0
+    mask[:, 2, 10:12, 10:12] = 0  # a few pixels of a band are no other sensor
+    whole = regress(truth * context, context, other, mask)
+    assert whole.mean[..., 10:12, 10:12].isnan().all()
+    mask[:, 1] = 0
+    lacking = regress(truth * context, context, other, mask)
+    pair = regress(truth * context, context, other[:, [0, 2]], mask[:, [0, 2]])
+    for one, two in zip(lacking, pair, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0, equal_nan=True)
+    mask[:, 1, :, :32] = 1
+    part = regress(truth * context, context, other, mask)
+    far = (..., slice(0, 24)), (..., slice(36, None))
+    for where, like in zip(far, (whole.mean, pair.mean), strict=True):
+        assert torch.equal(part.mean[where].isnan(), like[where].isnan())
+    torch.testing.assert_close(part.mean[far[1]], pair.mean[far[1]], rtol=0, atol=0, equal_nan=True)
+    assert [bands for bands, _ in sorts(mask)] == [[0, 2], [0, 1, 2]]
+
+
+def test_a_date_without_any_band_is_one_that_saw_nothing() -> None:
+    truth = torch.from_numpy(texture(np.random.default_rng(1), 2))
+    nothing = torch.zeros_like(truth)
+    nothing[0, 0, 0, 0] = 1  # of one band, one pixel
+    told = regress(truth, torch.ones_like(truth), truth, nothing)
+    assert told.mean.isnan().all() and not told.seen[..., 1:].any()

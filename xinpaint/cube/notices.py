@@ -19,10 +19,6 @@ MUCH = 0.01
 #: So many dates are named.
 SHOWN = 3
 _LEVEL = 5  # the user's line, below the accessor
-_NO_HELP = (
-    "; nor do these dates help others by methods that look at all bands of a date (convnp, "
-    "regression): fill without these bands, or without these dates"
-)
 
 
 def warn(cube: Cube, made: Mapping[Hashable, Mapping[str, xr.Variable]]) -> None:
@@ -36,24 +32,20 @@ def warn(cube: Cube, made: Mapping[Hashable, Mapping[str, xr.Variable]]) -> None
     """
     for group in cube.groups:
         unseen: dict[str, list[str]] = {}
-        bands = 0
         for layer in group.layers:
             codes, name = made[layer.name]["provenance"], str(layer.name)
             if not isinstance(codes.data, np.ndarray):
                 continue
             for entry, part in _entries(cube, group, codes):
-                bands += 1
                 if where := _unseen(cube, group, part):
                     unseen.setdefault(where, []).append(f"{name!r}{entry}")
             if layer.observed is None and (found := suspects(cube, layer)):
                 warnings.warn(found, stacklevel=_LEVEL)
         for where, names in unseen.items():
-            told, lacking = (
-                f"nothing of {', '.join(names)} was observed {where}",
-                len(names) < bands,
+            warnings.warn(
+                f"nothing of {', '.join(names)} was observed {where}, so nothing is filled there",
+                stacklevel=_LEVEL,
             )
-            more = _NO_HELP if lacking and len(group.days) > 1 else ""
-            warnings.warn(f"{told}, so nothing is filled there{more}", stacklevel=_LEVEL)
 
 
 def suspects(cube: Cube, layer: Layer) -> str:

@@ -177,10 +177,10 @@ def smoothed(values: Tensor, context: Tensor, dates: Sequence[Other]) -> Tensor:
     return torch.cat(told, 1)
 
 
-def alone(found: Sequence[Regression], told: Sequence[Told], gap: Tensor) -> Tensor:
+def alone(found: Sequence[Regression], gap: Tensor) -> Tensor:
     """Pixels of a gap that an other date saw and no regression speaks of, bool ``[n b y x]``."""
-    silent = torch.stack([one.mean.isnan() for one in found]).all(0)
-    return silent & gap & (total(mask.amin(1, keepdim=True) for _, mask in told) > 0)
+    seen = torch.stack([one.seen for one in found]).any(0)
+    return seen & gap & torch.stack([one.mean.isnan() for one in found]).all(0)
 
 
 def farther(
@@ -231,7 +231,7 @@ def deep(
         The date to be filled and its context, and likewise each other date.
     """
     found = [date.regression for date in dates]
-    lonely = alone(found, told, filled[1] == 0)
+    lonely = alone(found, filled[1] == 0)
     near = torch.where(lonely, 0.0, near)
     if bool((near == 1).all()):
         return said
@@ -253,7 +253,7 @@ def answer(values: Tensor, context: Tensor, told: Sequence[Told]) -> Evidence:
     found = [predict(values, context, *row) for row in told]
     evidence, _ = weigh(found)
     evidence = evidence._replace(mean=evidence.mean + _smoother(values, context, evidence))
-    return farther(evidence, values, context, told, alone(found, told, context == 0))
+    return farther(evidence, values, context, told, alone(found, context == 0))
 
 
 def _smoother(values: Tensor, context: Tensor, evidence: Evidence) -> Tensor:

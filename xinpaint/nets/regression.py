@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from xinpaint.nets.planes import pieces
 from xinpaint.nets.ridge import CELL, FAR, NEAR, finer, gram, leverage, solve, windows
@@ -77,7 +78,8 @@ def regressions(
         The date to be filled; y and x multiples of 4 and aligned to the grid. Zero outside
         `context` (1.0 = observed).
     other, other_context : float32 ``[n c y x]``
-        The other date, likewise. A pixel counts as seen where all its bands are.
+        The other date, likewise. A pixel counts as seen where all bands are that it has
+        (:func:`sorts`).
     nears : sequence of int
         Half sides of the near window in cells, one for each answer.
     rough : bool
@@ -88,8 +90,51 @@ def regressions(
     list of Regression
         For a > 0, values → a·values + b on both dates gives a·mean + b, a²·error and a·spread.
     """
-    seen = other_context.amin(1, keepdim=True)
-    other = seen * other
+    found: list[Regression] = []
+    for bands, where in sorts(other_context):
+        seen = other_context[:, bands].amin(1, keepdim=True)
+        some = _regressions(values, context, seen * other[:, bands], seen, nears, rough)
+        if found and where is not None:
+            rows = (zip(one, old, strict=True) for one, old in zip(some, found, strict=True))
+            some = [Regression(*(torch.where(where, *pair) for pair in row)) for row in rows]
+        found = some
+    return found
+
+
+def sorts(mask: Tensor) -> list[tuple[list[int], Tensor | None]]:
+    """Which bands a date has, and where: it may lack some, as of another sensor.
+
+    Parameters
+    ----------
+    mask : float32 ``[n c y x]``
+        1 where a band of the date was seen.
+
+    Returns
+    -------
+    list of (list of int, bool ``[n 1 y x]`` or None)
+        Bands, and the pixels that have them and no others: a band is lacking where it was seen
+        nowhere within 4 pixels. None stands for all pixels.
+    """
+    count = mask.shape[1]
+    every = list(range(count))
+    if count > 62 or bool((mask == mask[:, :1]).all()):
+        return [(every, None)]
+    there = F.max_pool2d(mask, 9, 1, 4) > 0
+    code = (there.long() << torch.arange(count, device=mask.device)[:, None, None]).sum(1, True)
+    codes = [int(k) for k in code.unique() if k]
+    made = [([b for b in every if k >> b & 1], code == k) for k in codes]
+    return [(bands, where if len(made) > 1 else None) for bands, where in made] or [(every, None)]
+
+
+def _regressions(
+    values: Tensor,
+    context: Tensor,
+    other: Tensor,
+    seen: Tensor,
+    nears: Sequence[int],
+    rough: bool,
+) -> list[Regression]:
+    """`regressions` on pixels ``[n 1 y x]`` that are seen in all bands of the other date."""
     same = bool((context == context[:, :1]).all())
     groups = [slice(0, context.shape[1])] if same else _singles(context.shape[1])
     parts: list[list[tuple[Tensor, ...]]] = [[] for _ in nears]
