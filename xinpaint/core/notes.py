@@ -1,11 +1,15 @@
-"""What a method wants the record to say of its work, such as "on the CPU, memory ran out"."""
+"""What is told beside the answer: notes of a method for the record, warnings for the reader."""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
+_PACKAGE = str(Path(__file__).parents[1])
 _HEARD: ContextVar[list[str] | None] = ContextVar("xinpaint_notes", default=None)
 
 
@@ -14,6 +18,14 @@ def note(text: str) -> None:
     heard = _HEARD.get()
     if heard is not None and text not in heard:
         heard.append(text)
+
+
+def tell(text: str) -> None:
+    """Warn, and point at the line outside of this package that asked for it all."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, UserWarning, stacklevel=level)
 
 
 @contextmanager

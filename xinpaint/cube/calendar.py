@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
+from xinpaint.core.notes import tell
 from xinpaint.core.tiling import Halo
 from xinpaint.cube.schema import Cube
 from xinpaint.errors import SchemaError
@@ -42,20 +41,19 @@ def suited(cube: Cube, filler: Filler, *, warn: bool = True) -> Filler:
     if warn and filler.halo.t != 0:
         _warn_of_years(cube)
     if warn and filler.halo.t != 0 and all(len(group.days) < 2 for group in cube.groups):
-        warnings.warn(
+        tell(
             "this method looks at other dates and the cube has none: nothing can be filled; give "
-            "it more dates, or use a method of space such as convnp or biharmonic",
-            stacklevel=5,
+            "it more dates, or use a method of space such as convnp or biharmonic"
         )
     elif filler.halo.t != 0 and (far := _too_far(cube, filler)):
         if wish == "time":
             raise SchemaError(f"context='time', but {far}: allow more days, or use context='space'")
         if warn:
             what = "each is filled from itself alone" if wish else "nothing can be filled"
-            warnings.warn(f"{far}, so {what}; allow more days", stacklevel=5)
+            tell(f"{far}, so {what}; allow more days")
     elif warn and filler.halo.t != 0 and wish != "auto" and (lone := _lonely(cube, filler)):
         what = "filled from itself alone" if wish else "not filled"
-        warnings.warn(f"{lone}, so it is {what}; allow more days", stacklevel=5)
+        tell(f"{lone}, so it is {what}; allow more days")
     return filler
 
 
@@ -67,11 +65,10 @@ def _warn_of_years(cube: Cube) -> None:
             continue
         if len(days) > 1 and (days == np.rint(days)).all() and ((days // 100 - 20) ** 2 < 4).all():
             time = str(group.dims.time)
-            warnings.warn(
+            tell(
                 f"coordinate {time!r} holds numbers such as {days[0]:g}, taken for days; if they "
                 f"are years, use ds.assign_coords({time}=pandas.to_datetime("
-                f"ds[{time!r}].values.astype('int64').astype(str), format='%Y'))",
-                stacklevel=6,
+                f"ds[{time!r}].values.astype('int64').astype(str), format='%Y'))"
             )
             return
 
@@ -112,11 +109,10 @@ def _warn_of_dates(cube: Cube) -> None:
     for group in cube.groups:
         time = group.dims.time
         if time is not None and time not in cube.dataset.coords and len(group.days) > 1:
-            warnings.warn(
+            tell(
                 f"dim {time!r} has {len(group.days)} images but no dates, so each image is filled "
                 f"from itself alone; add the dates with ds.assign_coords({time}=...), or say "
-                "context='space'",
-                stacklevel=6,
+                "context='space'"
             )
             return
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeAlias
@@ -13,6 +12,7 @@ import numpy as np
 from dask.base import tokenize
 from numpy.typing import NDArray
 
+from xinpaint.core.notes import tell
 from xinpaint.cube import masking
 from xinpaint.cube.region import Block, Plan, fill_block, outputs
 from xinpaint.cube.schema import Layer
@@ -126,10 +126,9 @@ def _rechunk(array: Any, chunks: Chunks) -> Array:
 def _warn_of_many(chunks: Chunks) -> None:
     count = math.prod(len(sizes) for sizes in chunks)
     if count > MANY:
-        warnings.warn(
+        tell(
             f"{count:,} blocks make a large dask graph, slow to build and to schedule; use larger "
-            "chunks, or xinpaint.fill(src, dst, ...), which needs no graph and can be resumed",
-            stacklevel=7,
+            "chunks, or xinpaint.fill(src, dst, ...), which needs no graph and can be resumed"
         )
 
 
@@ -146,11 +145,10 @@ def merge(chunks: Chunks, shape: tuple[int, ...], halo: tuple[int | None, ...]) 
         if axis and any(piece < reach for piece in sizes[:-1]):
             small.append(f"{min(sizes[:-1])} along {'tbyx'[axis]} (merged to {max(merged[-1])})")
     if small:
-        warnings.warn(
+        tell(
             f"chunks of {' and '.join(small)} are smaller than the method's halo of "
             f"{max(n or 0 for n in halo[2:])}; they are merged for computing, and the output "
-            "returns to the input's chunks. Larger chunks are faster.",
-            stacklevel=7,
+            "returns to the input's chunks. Larger chunks are faster."
         )
     return tuple(merged)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from xinpaint.core.notes import tell
 from xinpaint.core.task import NOT_FILLED, OUTSIDE
 from xinpaint.cube.masking import NODATA_KEYS, nodata_of
 from xinpaint.cube.schema import Cube, Group, Layer
@@ -18,7 +18,6 @@ from xinpaint.cube.schema import Cube, Group, Layer
 MUCH = 0.01
 #: So many dates are named.
 SHOWN = 3
-_LEVEL = 5  # the user's line, below the accessor
 
 
 def warn(cube: Cube, made: Mapping[Hashable, Mapping[str, xr.Variable]]) -> None:
@@ -40,12 +39,9 @@ def warn(cube: Cube, made: Mapping[Hashable, Mapping[str, xr.Variable]]) -> None
                 if where := _unseen(cube, group, part):
                     unseen.setdefault(where, []).append(f"{name!r}{entry}")
             if layer.observed is None and (found := suspects(cube, layer)):
-                warnings.warn(found, stacklevel=_LEVEL)
+                tell(found)
         for where, names in unseen.items():
-            warnings.warn(
-                f"nothing of {', '.join(names)} was observed {where}, so nothing is filled there",
-                stacklevel=_LEVEL,
-            )
+            tell(f"nothing of {', '.join(names)} was observed {where}, so nothing is filled there")
 
 
 def suspects(cube: Cube, layer: Layer) -> str:

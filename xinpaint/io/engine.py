@@ -6,13 +6,13 @@ import multiprocessing
 import os
 import pickle
 import threading
-import warnings
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from numbers import Integral
 from typing import Any, Protocol
 
 import zarr
 
+from xinpaint.core.notes import tell
 from xinpaint.errors import JobError
 from xinpaint.io.cluster import Cluster, Devices, gpus
 from xinpaint.io.jobspec import Job
@@ -97,10 +97,9 @@ def check_where(client: Any, workers: Any, method: Any = None) -> None:
     if getattr(client, "status", "running") not in ("running", "connecting"):
         raise JobError(f"client={client!r} is {client.status}: give one that is connected")
     if not client.nthreads():
-        warnings.warn(
+        tell(
             f"{client!r} has no workers: nothing begins before one is there; an adaptive cluster "
-            "starts them by itself, else cluster.scale(n) does",
-            stacklevel=4,
+            "starts them by itself, else cluster.scale(n) does"
         )
 
 

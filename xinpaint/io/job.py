@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from xinpaint.core.notes import tell
 from xinpaint.errors import JobError
 from xinpaint.io import source, work
 from xinpaint.io.blocks import Asked
@@ -138,11 +138,10 @@ def _note_call(job: Job, ledger: Ledger) -> None:
     before = ledger.attrs["call"]
     now = {**before, "src": job.src, "options": plain(job.options)}
     if before["src"] != job.src and np.isin(ledger.status, (DONE, COPIED, EMPTY)).any():
-        warnings.warn(
+        tell(
             f"{job.dst} was begun from {before['src']} and goes on from {job.src}, a cube of the "
             "same grid and variables; its pixels are not compared. If they differ, fill a new "
-            "store",
-            stacklevel=3,
+            "store"
         )
     if before != now:
         ledger.say({"call": now})

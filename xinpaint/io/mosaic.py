@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,6 +14,7 @@ from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 from numpy.typing import NDArray
 
+from xinpaint.core.notes import tell
 from xinpaint.errors import DataError, RefusedError
 from xinpaint.io.grid import Grid
 from xinpaint.io.items import Source
@@ -178,7 +178,7 @@ def read_block(sheet: Sheet, *, band: Band, engine: str, access: Access, keep_go
         except DataError as error:
             if not keep_going:
                 raise
-            warnings.warn(str(error), stacklevel=2)
+            tell(str(error))
             lost = True
             continue
         found = unpacked(raw, band, source)

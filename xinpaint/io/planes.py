@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
+from xinpaint.core.notes import tell
 from xinpaint.errors import DataError, RefusedError, SchemaError
 from xinpaint.io.grid import Grid, frame_of_file
 from xinpaint.io.guard import Guard
@@ -145,7 +146,7 @@ def _piece(
     except DataError as error:
         if not keep_going:
             raise
-        warnings.warn(str(error), stacklevel=2)
+        tell(str(error))
         failed = np.zeros(made.shape, bool)
         failed[inside] = True
         return made, failed

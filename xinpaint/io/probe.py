@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from xinpaint.core.notes import tell
 from xinpaint.errors import DataError, RefusedError
 from xinpaint.io.grid import frame_of_file
 from xinpaint.io.items import Scene, Source
@@ -85,7 +85,7 @@ def readable(groups: Sequence[Sequence[Scene]], access: Access) -> list[list[Sce
     for group, text in zip(groups, told, strict=True):
         if text is not None:
             day = group[0].when.astype("datetime64[D]")
-            warnings.warn(f"the date {day} is left out: {text}", stacklevel=3)
+            tell(f"the date {day} is left out: {text}")
     left = [list(group) for group, text in zip(groups, told, strict=True) if text is None]
     if not left:
         raise DataError(f"no date is left: none of {len(groups)} could be read; {told[0]}")

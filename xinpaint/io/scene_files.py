@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import re
-import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from xinpaint.core import landsat
+from xinpaint.core.notes import tell
 from xinpaint.errors import DataError, RefusedError
 from xinpaint.io import mtl
 from xinpaint.io.planes import DRIVERS, Plane, inspect
@@ -108,7 +108,7 @@ def _made(job: Callable[[], Scene], *, skip: bool) -> Scene | None:
     except DataError as error:
         if not skip or isinstance(error, RefusedError):
             raise
-        warnings.warn(f"a date is left out: {error}", stacklevel=4)
+        tell(f"a date is left out: {error}")
         return None
 
 

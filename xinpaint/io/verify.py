@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import xarray as xr
 import zarr
 
+from xinpaint.core.notes import tell
 from xinpaint.errors import JobError
 from xinpaint.io.drive import told_if_full
 from xinpaint.io.job import check_same, run
@@ -103,7 +103,7 @@ def open_filled(
         )
         if strict:
             raise JobError(told)
-        warnings.warn(told, UserWarning, stacklevel=2)
+        tell(told)
     store = ledger.target.zarr()
     try:
         gathered = zarr.open_group(store, mode="r").metadata.consolidated_metadata is not None

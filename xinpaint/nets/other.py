@@ -12,7 +12,7 @@ from xinpaint.nets.align import align
 from xinpaint.nets.frame import Frame
 from xinpaint.nets.planes import bands_of, pieces, root, total, unit
 from xinpaint.nets.regression import Evidence, Regression, regress, regressions, weigh
-from xinpaint.nets.ridge import FARTHEST, NEAR
+from xinpaint.nets.ridge import FARTHEST, FARTHEST_LEAST, NEAR, support
 from xinpaint.nets.setconv import local_density, local_statistics
 from xinpaint.nets.similar import similar
 from xinpaint.nets.smooth import smoother
@@ -201,10 +201,23 @@ def farther(
     if not bool(where.any()):
         return evidence
     rows = [(torch.where(mask > 0, other, 0.0), mask) for other, mask in told]
-    found = [regressions(values, context, *row, (FARTHEST,), rough=True)[0] for row in rows]
-    far = weigh(found)[0]
+    far = weigh([farthest(values, context, *row) for row in rows])[0]
     parts = zip(far, evidence, strict=True)
     return Evidence(*(torch.where(where, new, old) for new, old in parts))
+
+
+def farthest(values: Tensor, context: Tensor, other: Tensor, mask: Tensor) -> Regression:
+    """A regression in a very wide window; the less common ground is in it, the less sure.
+
+    Its variance is worth 1 + 0.04 / share, as measured on the training pairs
+    (``python -m benchmarks.clouds``).
+    """
+    found = regressions(values, context, other, mask, (FARTHEST,), rough=True)[0]
+    share = support(found.seen * context).to(values.dtype)
+    enough = share >= FARTHEST_LEAST
+    error = found.error * (1 + 0.04 / share.clamp_min(FARTHEST_LEAST))
+    mean, error = (torch.where(enough, x, torch.nan) for x in (found.mean, error))
+    return found._replace(mean=mean, error=error)
 
 
 def deep(
@@ -218,7 +231,8 @@ def deep(
     """Mean and std, but of dates and space by their variances alone where no context is near.
 
     In the middle of a cloud a net sees nothing of this date to judge the others by, and has not
-    learned to answer; the farther in, the more the regressions' own evidence counts.
+    learned to answer; the farther in, the more the regressions' own evidence counts. Where a date
+    saw the pixel and even so there is none, space would draw from one side only: NaN.
 
     Parameters
     ----------
@@ -232,10 +246,12 @@ def deep(
     """
     found = [date.regression for date in dates]
     lonely = alone(found, filled[1] == 0)
-    near = torch.where(lonely, 0.0, near)
-    if bool((near == 1).all()):
+    if bool(((near == 1) & ~lonely).all()):
         return said
     evidence = farther(weigh(found)[0], *filled, told, lonely)
+    bare = lonely & ~evidence.seen & (near < 1)
+    said = torch.where(bare, torch.nan, said[0]), torch.where(bare, torch.nan, said[1])
+    near = torch.where(lonely, 0.0, near)
     variance, lost = evidence.error + evidence.apart, space[0].isnan()
     doubt = torch.where(lost, 1.0, space[1] ** 2)
     odds = (variance / doubt.clamp_min(1e-30)).clamp_max(1e6) ** 2

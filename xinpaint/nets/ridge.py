@@ -14,6 +14,10 @@ CELL = 4
 NEAR, WIDE, FAR = 2, 6, 14
 #: And of the window that is looked through where nothing else says anything.
 FARTHEST = 29
+#: Share of the far window that must be common ground: with less, the farthest one errs less.
+FAR_LEAST = 0.2
+#: Likewise of the farthest, and what it has more of is that much surer: see :func:`support`.
+FARTHEST_LEAST = 0.01
 #: Weight of the wide window's pixels, which carry the regression where near ones are scarce.
 WIDE_SHARE = 0.02
 #: Ridge on standardised slopes.
@@ -59,8 +63,16 @@ def windows(x: Tensor, near: int, rough: bool) -> tuple[Tensor, Tensor]:
     if not scarce.any():
         return found, squares
     far = _box(x, FAR)
+    few = far[:, :1] < FAR_LEAST * (CELL * (2 * FAR + 1)) ** 2
+    far = torch.where(few, 0.0, far)
     squares = torch.where(scarce, WIDE_SHARE**2 * far[:, :1], squares)
     return torch.where(scarce, WIDE_SHARE * far, found), squares
+
+
+def support(both: Tensor, half: int = FARTHEST) -> Tensor:
+    """Share of a window that is common ground, of ``[n b y x]`` such (0 or 1)."""
+    cells = F.avg_pool2d(both.double(), CELL)
+    return finer(_box(cells, half) / (2 * half + 1) ** 2)
 
 
 def _box(x: Tensor, half: int) -> Tensor:
