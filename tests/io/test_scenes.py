@@ -157,6 +157,28 @@ def test_stacks_with_descriptions_and_their_own_scale(tmp_path):
     np.testing.assert_allclose(other.red.values[0, 0], values[0, 0] * 1e-3 + 0.5, rtol=1e-6)
 
 
+def test_files_that_are_not_read_are_told_of(tmp_path):
+    import rasterio
+
+    path = tmp_path / "tm_place_20200304.tif"
+    write_tiff(path, np.ones((1, 8, 8), np.int16))
+    with rasterio.open(path, "r+") as out:
+        out.descriptions = ("red",)
+    quality = np.zeros((8, 8), np.uint8)
+    quality[2] = 4
+    beside = tmp_path / "tm_place_20200304_qa.tif"
+    write_tiff(beside, quality)
+    with pytest.warns(UserWarning, match=r"1 files such as tm_place_20200304_qa\.tif .* _cfmask"):
+        assert "observed" not in xinpaint.open_scenes(tmp_path)
+    beside.rename(tmp_path / "tm_place_20200304_cfmask.tif")
+    ds = xinpaint.open_scenes(tmp_path)
+    assert not ds.observed.values[0, 2].any() and ds.observed.values[0, 3].all()
+    home, _ = product(tmp_path)
+    shutil.copy(path, home / path.name)
+    with pytest.warns(UserWarning, match=f"1 files such as {path.name} belong to no _MTL.txt"):
+        assert list(xinpaint.open_scenes(home).data_vars) == [*SIX, "observed", "qa"]
+
+
 def test_espa_products_have_level_1_metadata_beside_them(tmp_path):
     home, _ = product(tmp_path, level="L1TP")
     stem = home.name

@@ -76,11 +76,12 @@ def find(
     given = [paths] if isinstance(paths, str | PathLike) else list(paths)
     metadata: dict[Path, None] = {}
     images: dict[Path, None] = {}
-    for path in (found for one in given for found in _expand(fspath(one))):
+    beside: dict[Path, None] = {}
+    for path in (each for one in given for each in _expand(fspath(one))):
         if path.is_dir():
             inside = _metadata_below(path)
             metadata.update(dict.fromkeys(inside))
-            images.update(dict.fromkeys(() if inside else _images_in(path)))
+            (beside if inside else images).update(dict.fromkeys(_images_in(path)))
         elif re.search(r"_MTL\.(txt|json)\Z", path.name, re.IGNORECASE):
             metadata[path] = None
         elif path.suffix.lower() in DRIVERS:
@@ -90,6 +91,8 @@ def find(
                 f"{path} is no folder, _MTL.txt, GeoTIFF or JPEG 2000; unpack archives first"
             )
     stems = {(path.parent, _stem(path)) for path in metadata}
+    if left := [path.name for path in beside if not _belongs(path, stems)]:
+        tell(f"{len(left)} files such as {left[0]} belong to no _MTL.txt: not read")
     jobs: list[Callable[[], Scene]] = [partial(_of_product, path) for path in metadata]
     jobs += _of_images([p for p in images if not _belongs(p, stems)])
     scenes = [scene for job in jobs if (scene := _made(job, skip=skip)) is not None]
@@ -222,9 +225,17 @@ def _of_images(paths: Sequence[Path]) -> list[Callable[[], Scene]]:
         else:
             loose.setdefault(ending[0], []).append((path, *ending[1:]))
     jobs: list[Callable[[], Scene]] = []
+    unread: list[str] = []
     for stem, path in stacks.items():
-        layers = {name: p for p, kind, name in loose.pop(stem, []) if kind == "quality"}
+        beside = loose.pop(stem, [])
+        unread += [p.name for p, _, name in beside if name == "qa"]
+        layers = {name: p for p, kind, name in beside if kind == "quality"}
         jobs.append(partial(_of_stack, stem, path, layers))
+    if unread:
+        tell(
+            f"{len(unread)} files such as {unread[0]} are not read, for _qa says no code: call "
+            "them _cfmask, _fmask or _pixel_qa, whichever it is, or pass observed= when filling"
+        )
     for stem, files in loose.items():
         if any(kind not in ("quality", "other") for _, kind, _ in files):
             jobs.append(partial(_of_bands, stem, files))
@@ -268,8 +279,7 @@ def _of_bands(stem: str, files: Sequence[tuple[Path, str, str]]) -> Scene:
 
 
 def _satellite(stem: str) -> tuple[int, str]:
-    name = landsat.read_name(stem)
-    if name is not None:
+    if (name := landsat.read_name(stem)) is not None:
         return name.satellite, name.sensor
     first = stem.split("_")[0].lower()
     return {"etm": (7, "etm"), "oli": (0, "oli"), "tm": (0, "tm")}.get(first, (0, ""))
@@ -277,8 +287,7 @@ def _satellite(stem: str) -> tuple[int, str]:
 
 def _time(path: Path) -> np.datetime64:
     """The date in a file's name."""
-    name = landsat.read_name(path.stem)
-    if name is not None:
+    if (name := landsat.read_name(path.stem)) is not None:
         return name.day
     for match in _DATE.finditer(path.stem):
         year, month, day, *clock = match.groups()
