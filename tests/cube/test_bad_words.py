@@ -58,6 +58,38 @@ def test_numbers_that_read_as_dates(dtype: str) -> None:
         ds.assign_coords(time=np.array(days, dtype)).inpaint.gaps()
 
 
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (np.array([2020031, 2020032, 2020033]), r"days of years \(YYYYDDD\)"),
+        (np.array([1580428800, 1580515200, 1580601600]), "seconds"),
+        (np.array([1580428800, 1580515200, 1580601600.0]) * 1e3, "milliseconds"),
+        (np.array([1580428800, 1580515200, 1580601600]) * 10**9, "nanoseconds"),
+        (pd.date_range("2020-01-31", periods=3, tz="UTC"), r"times of a zone \(UTC\)"),
+        (pd.period_range("2020-01-31", periods=3, freq="D"), "periods"),
+        (pd.to_timedelta([18292, 18293, 18294], unit="D"), "time spans"),
+    ],
+)
+def test_times_that_are_no_plain_dates(times: Any, said: str) -> None:
+    """The advice, followed to the letter, gives the dates that were meant."""
+    ds = make(t=3).assign_coords(time=times)
+    with pytest.raises(SchemaError, match=said) as caught:
+        ds.inpaint.linear_time()
+    mended = eval(str(caught.value).split("use ")[1], {"ds": ds, "pandas": pd, "numpy": np})
+    assert mended.time.dt.strftime("%Y%m%d").values.tolist() == ["20200131", "20200201", "20200202"]
+    mended.inpaint.gaps()
+
+
+def test_decimal_years_are_told_of() -> None:
+    ds = make(t=3).assign_coords(time=np.array([2020.0833, 2020.0875, 2020.2]))
+    with pytest.warns(UserWarning, match="such as 2020.08, taken for days; if") as caught:
+        ds.inpaint.linear_time()
+    call = str(caught[0].message).split("use ")[1]
+    mended = eval(call, {"ds": ds, "pandas": pd})
+    assert mended.time.dt.month.values.tolist() == [1, 2, 3]
+    assert caught[0].filename == __file__
+
+
 def test_one_draw_at_a_time() -> None:
     ds: Any = make(dtype="float32").rename(red="green").expand_dims(sample=3)
     told = r"'green' holds 3 draws; wanted one at a time: .*\.isel\(sample=0\)"

@@ -63,12 +63,15 @@ def _warn_of_years(cube: Cube) -> None:
         days = group.days
         if group.dims.time is None or cube.dataset[group.dims.time].dtype.kind not in "iuf":
             continue
-        if len(days) > 1 and (days == np.rint(days)).all() and ((days // 100 - 20) ** 2 < 4).all():
+        if len(days) > 1 and ((days // 100 - 20) ** 2 < 4).all() and np.ptp(days) < 100:
             time = str(group.dims.time)
+            years = f"ds[{time!r}].values"
+            how = f"pandas.to_datetime({years}.astype('int64').astype(str), format='%Y')"
+            if (days != np.rint(days)).any():
+                how = f"pandas.Timestamp(0) + pandas.to_timedelta(({years} - 1970) * 365.2425, 'D')"
             tell(
                 f"coordinate {time!r} holds numbers such as {days[0]:g}, taken for days; if they "
-                f"are years, use ds.assign_coords({time}=pandas.to_datetime("
-                f"ds[{time!r}].values.astype('int64').astype(str), format='%Y'))"
+                f"are years, use ds.assign_coords({time}={how})"
             )
             return
 

@@ -51,6 +51,8 @@ def _check_index(dataset: xr.Dataset, time: Hashable) -> None:
         found, how = "periods", "to_timestamp()"
     elif isinstance(index, pd.DatetimeIndex) and index.tz is not None:
         found, how = f"times of a zone ({index.tz})", "tz_convert(None)"
+    elif isinstance(index, pd.TimedeltaIndex):
+        found, how = "time spans", "values + numpy.datetime64('1970-01-01')"
     else:
         return
     raise SchemaError(

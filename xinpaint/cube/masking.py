@@ -58,10 +58,11 @@ def observed(
     bool, same shape
     """
     seen = np.ones(values.shape, bool) if said is None else said.copy()
-    if values.dtype.kind == "f":
-        seen &= np.abs(values) < LARGEST  # not so for NaN, either
-    if nodata is not None and _fits(nodata, values.dtype):
-        seen &= values != values.dtype.type(nodata)
+    with np.errstate(over="ignore"):  # float16 ends at 65504: what is beyond is infinite in it
+        if values.dtype.kind == "f":
+            seen &= np.abs(values) < LARGEST  # not so for NaN, either
+        if nodata is not None and _fits(nodata, values.dtype):
+            seen &= values != values.dtype.type(nodata)
     return seen
 
 

@@ -118,13 +118,17 @@ def read(obj: xr.Dataset | xr.DataArray, *, observed: Mask = None, where: Mask =
 
 def check_new(cube: Cube) -> None:
     """Raise SchemaError where a band was filled before: filled would pass as observed."""
-    for layer in (layer for group in cube.groups for layer in group.layers):
-        for made in (f"{layer.name}_std", f"{layer.name}_provenance"):
-            if made in cube.dataset.variables:
-                raise SchemaError(
-                    f"{made!r} is there already, so {layer.name!r} has been filled before; "
-                    f"drop it with ds.drop_vars({made!r}) to fill again"
-                )
+    names = [str(layer.name) for group in cube.groups for layer in group.layers]
+    beside = {name: (f"{name}_std", f"{name}_provenance") for name in names}
+    made = [one for pair in beside.values() for one in pair if one in cube.dataset.variables]
+    if made:
+        before = [name for name, pair in beside.items() if set(pair) & set(made)]
+        raise SchemaError(
+            f"{', '.join(map(repr, made))} {'is' if len(made) == 1 else 'are'} there already, so "
+            f"{', '.join(map(repr, before))} {'has' if len(before) == 1 else 'have'} been filled "
+            "before; fill the cube that this was made from, or, where filled values may pass as "
+            f"observed, drop them with ds.drop_vars({made})"
+        )
 
 
 def as_dataset(obj: xr.Dataset | xr.DataArray) -> xr.Dataset:

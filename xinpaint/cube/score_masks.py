@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,21 @@ MASKS: dict[str, Callable[..., NDArray[np.bool_]]] = {
     "scan_lines": gap_masks.scan_lines,
     "clouds": gap_masks.clouds,
 }
+
+
+def check_names(methods: Any) -> list[str]:
+    """Names of methods as a list; MethodError where anything else is among them."""
+    known = isinstance(methods, Iterable) and not isinstance(methods, str)
+    names = list(methods) if known else [methods]
+    for name in names:
+        if not isinstance(name, str):
+            mine = next((str(key) for key in name), "mine") if isinstance(name, Mapping) else "mine"
+            raise MethodError(
+                f"found {type(name).__name__} among the methods: {name!r}; wanted names, or one "
+                "dict of fillers: from xinpaint.io.weights import filler; "
+                f"score({{'telea': filler('telea'), {mine!r}: ...}})"
+            )
+    return names
 
 
 def check(fillers: Mapping[str, Filler], masks: Sequence[str], seed: Any) -> None:

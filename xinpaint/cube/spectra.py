@@ -14,7 +14,7 @@ from xinpaint.core.qa import is_quality
 from xinpaint.core.task import FILLED, OBSERVED
 from xinpaint.cube import schema
 from xinpaint.cube.bandnames import band_dim, labels, split
-from xinpaint.cube.masking import Dims
+from xinpaint.cube.masking import Dims, packing_of
 from xinpaint.cube.schema import Layer, Mask
 from xinpaint.errors import SchemaError
 from xinpaint.water.extent import Rule
@@ -32,6 +32,10 @@ ALIASES = {
 _SCALE = (
     "pass scale= and offset= (1e-4 and 0 for reflectance x 10,000; 2.75e-5 and -0.2 for Landsat "
     "Collection 2 level 2)"
+)
+_UNSCALED = (
+    f"the net needs reflectance of 0 to 1; found integers without scale_factor: {_SCALE}, or take "
+    "method='count'"
 )
 
 
@@ -119,11 +123,18 @@ def read_bands(
     names = [found[band] for band in wanted]
     unknown = [name for name in names if not scale_of(dataset[name], rule).known]
     if any(dataset[name].dtype.kind in "iu" for name in unknown):
-        raise SchemaError(
-            f"the net needs reflectance of 0 to 1; found integers without scale_factor: {_SCALE}, "
-            "or take method='count'"
-        )
+        raise SchemaError(_UNSCALED)
     return _gather(dataset, names, rule, observed, "")
+
+
+def check_decoded(spectra: Spectra) -> None:
+    """Raise SchemaError where a band just opened is of integers that nothing scales.
+
+    xarray made floats of them, and NaN of their nodata.
+    """
+    for layer, scale in zip(spectra.layers, spectra.scales, strict=True):
+        if not scale.known and packing_of(spectra.dataset[layer.name]) is not None:
+            raise SchemaError(_UNSCALED)
 
 
 def _split(obj: xr.Dataset | xr.DataArray, observed: Mask) -> tuple[xr.Dataset, Mask]:
