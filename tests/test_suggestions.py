@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable
 from functools import partial
@@ -37,6 +38,36 @@ def test_a_misspelt_method_is_guessed(get: Callable[[xr.Dataset], Any], told: st
         get(make(1))
     assert told in str(caught.value)
     assert getattr(caught.value, "name", None) is None  # else Python guesses once more
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (
+            lambda ds: ds.inpaint.convnp(max_date=3),
+            "ds.inpaint.convnp has no option 'max_date'. Did you mean 'max_dates'? It has model,",
+        ),
+        (
+            lambda ds: ds.red.inpaint.telea(radious=3),
+            "telea has no option 'radious'. Did you mean 'radius'? It has radius, observed, where",
+        ),
+        (lambda ds: ds.water.extent(treshold=0), "Did you mean 'threshold'?"),
+        (lambda ds: ds.water.area(x=0), "ds.water.area has no option 'x'. It has none"),
+        (lambda ds: ds.inpaint.plot.gaps(observd=True), "Did you mean 'observed'?"),
+    ],
+)
+def test_a_misspelt_option_is_guessed(ask: Callable[[xr.Dataset], Any], told: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        ask(make(1))
+    assert told in str(caught.value)
+
+
+def test_checked_methods_keep_their_signatures() -> None:
+    method = make(1).inpaint.telea
+    assert list(inspect.signature(method).parameters) == ["radius", "observed", "where"]
+    assert (method.__name__, (method.__doc__ or "")[:4]) == ("telea", "Fill")
+    with pytest.raises(TypeError, match="positional"):
+        method(3)
 
 
 def test_accessors_are_else_what_they_were() -> None:

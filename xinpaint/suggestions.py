@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
 Class = TypeVar("Class", bound=type)
@@ -30,7 +32,9 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
 
 
 def suggesting(accessor: str) -> Any:
-    """Decorate a class so that a misspelt attribute's error names the nearest one, and all others.
+    """Decorate a class so that what is misspelt is answered with the nearest name, and all others.
+
+    Attributes, and options of its methods.
 
     A decorator, so that type checkers, which know what there is, still see a misspelt name.
 
@@ -51,6 +55,26 @@ def suggesting(accessor: str) -> Any:
 
     def decorate(cls: Class) -> Class:
         cls.__getattr__ = missing  # type: ignore[attr-defined]
+        for name, method in inspect.getmembers(cls, inspect.isfunction):
+            if not name.startswith("_"):
+                setattr(cls, name, _checked(f"{accessor}.{name}", method))
         return cls
 
     return decorate
+
+
+def _checked(called: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method; an option that it has not is a TypeError that names the nearest, and all."""
+    own = list(inspect.signature(method).parameters)[1:]
+
+    @wraps(method)
+    def checked(self: object, *args: Any, **options: Any) -> Any:
+        for option in options:
+            if option not in own:
+                has = f"It has {', '.join(own)}" if own else "It has none"
+                raise TypeError(
+                    f"{called} has no option {option!r}.{did_you_mean(option, own)} {has}"
+                )
+        return method(self, *args, **options)
+
+    return checked
