@@ -18,7 +18,7 @@ import xinpaint
 from tests.cube.fillers import WindowMean
 from tests.cube.make import make
 from tests.io.cubes import chunks
-from xinpaint.errors import DataError, JobError
+from xinpaint.errors import DataError, JobError, MethodError
 from xinpaint.io import lock, source
 from xinpaint.io.verify import status
 from xinpaint.io.weights import SHIPPED
@@ -49,6 +49,30 @@ def test_shards_may_be_numbers_of_numpy(src: Path, tmp_path: Path) -> None:
     dst = tmp_path / "out.zarr"
     assert xinpaint.fill(src, dst, "fillnodata", shards=np.int64(16), **GIVEN).complete
     assert xinpaint.fill(src, dst, "fillnodata", shards=[16, 16], **GIVEN).done == 0
+
+
+@pytest.mark.parametrize("stored", [{"zarr_format": 2}, {"zarr_format": 3, "consolidated": False}])
+def test_what_was_observed_is_a_variable_of_the_source(tmp_path: Path, stored: Any) -> None:
+    src, dst, ds = tmp_path / "a.zarr", tmp_path / "out.zarr", make(1, 64, 64)
+    ds.to_zarr(src, **stored)
+    mask = ds.inpaint.gaps().red & False
+    mask[:, 20:24] = True
+    with pytest.raises(MethodError, match=r"store the mask .* bool variable") as caught:
+        xinpaint.fill(src, dst, "fillnodata", observed=~mask, **GIVEN)
+    advice = str(caught.value).rpartition(": ")[2]
+    assert advice == "mask.rename('observed').to_dataset().to_zarr(src, mode='a')"
+    eval(advice, {"mask": ~mask, "src": src})
+    assert xinpaint.fill(src, dst, "fillnodata", **GIVEN).complete
+    made = xinpaint.open_filled(dst).red_provenance.values
+    wanted = ds.inpaint.fillnodata(observed=~mask).red_provenance.values
+    np.testing.assert_array_equal(made, wanted)
+    assert (made[:, 20:24] == 2).any()
+
+
+@pytest.mark.parametrize("method", ["fillnodata", "seasonality"])
+def test_where_is_for_cubes_in_hand(src: Path, tmp_path: Path, method: str) -> None:
+    with pytest.raises(MethodError, match=r"where= is for cubes in hand, .*ds\.inpaint"):
+        xinpaint.fill(src, tmp_path / "out.zarr", method, where=True, **GIVEN)
 
 
 def test_places_that_are_none_are_refused(src: Path, tmp_path: Path) -> None:

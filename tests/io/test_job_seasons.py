@@ -71,6 +71,19 @@ def test_the_same_as_the_accessor(src: Path, whole: Path) -> None:
     assert made.attrs["title"] == "ponds"
 
 
+@pytest.mark.parametrize("nodata", ["nodata", "_FillValue"])
+def test_integers_without_a_scale_are_refused_before_anything_is_there(
+    tmp_path: Path, nodata: str
+) -> None:
+    ds = cube(states(4, 60, 60), YEAR[:4], ("red", "nir", "swir1"))
+    for band in ds.data_vars.values():
+        band.attrs = {nodata: -9999}
+    ds.to_zarr(tmp_path / "cube.zarr", consolidated=False)
+    with pytest.raises(SchemaError, match=r"integers without scale_factor: pass scale= and offset"):
+        xinpaint.fill(tmp_path / "cube.zarr", tmp_path / "out.zarr", "seasonality", device="cpu")
+    assert not (tmp_path / "out.zarr").exists()
+
+
 def test_proved_and_mended(src: Path, whole: Path) -> None:
     assert xinpaint.verify(whole, deep=True).ok
     before = chunks(whole)

@@ -87,11 +87,27 @@ def result(method: str | Filler, options: Mapping[str, Any], *, shards: Inner = 
     DeviceError, MethodError, WeightsError
         As the method says.
     """
+    _check_masks(options)
     if method != SEASONALITY:
         return Bands(ready(method, **options) if isinstance(method, str) else _own(method))
     if shards:
         raise JobError(f"shards={shards}: {SEASONALITY} is written in chunks of a block, without")
     return _seasons(**options)
+
+
+def _check_masks(options: Mapping[str, Any]) -> None:
+    """Raise MethodError where a job is given a mask as the accessors take it."""
+    if "observed" in options:
+        raise MethodError(
+            "observed= is for cubes in hand, a job reads all it knows from its source: store the "
+            "mask there as a bool variable of that name, on the cube's own grid: "
+            "mask.rename('observed').to_dataset().to_zarr(src, mode='a')"
+        )
+    if "where" in options:
+        raise MethodError(
+            "where= is for cubes in hand, a job fills what observed pixels surround: leave it out, "
+            "or fill with ds.inpaint and its where="
+        )
 
 
 def _own(method: Filler) -> Filler:
@@ -170,7 +186,8 @@ class Seasons:
         return self.maker.halo
 
     def suited(self, cube: schema.Cube, *, warn: bool = True) -> Seasons:
-        """See `Result`."""
+        """See `Result`; floats of a store that are integers in it need a scale like these."""
+        spectra.check_decoded(spectra.read_bands(cube.dataset, BANDS, self.rule))
         self._of(cube.dataset)
         return self
 
