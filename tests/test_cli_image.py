@@ -105,8 +105,17 @@ def test_nodata_of_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert fill(tmp_path, "--nodata", "0") == 0
     with rasterio.open(tmp_path / "out.tif") as made:
         assert made.nodata == 0 and (made.read() != 0).all()
-    assert fill(tmp_path, "--nodata", "0", src="out.tif", dst="again.tif") == 2
-    assert "says itself that nodata is 0: leave --nodata out" in capsys.readouterr().err
+    assert fill(tmp_path, "--nodata", "7", src="out.tif", dst="again.tif") == 2
+    said = capsys.readouterr().err
+    assert "says itself that nodata is 0, --nodata says 7: leave --nodata out" in said
+
+
+@pytest.mark.parametrize(("dtype", "nodata"), [("uint16", 0), ("float32", np.nan), ("float32", -1)])
+def test_nodata_said_twice(tmp_path: Path, dtype: str, nodata: float) -> None:
+    scene(tmp_path / "scene.tif", nodata=nodata, dtype=dtype)
+    assert fill(tmp_path, "--nodata", str(nodata)) == 0
+    with rasterio.open(tmp_path / "out.tif") as made:
+        np.testing.assert_equal(made.nodata, nodata)
 
 
 def test_a_mask_says_what_was_observed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -195,9 +195,13 @@ def _say_nodata(image: xr.Dataset, args: argparse.Namespace) -> None:
 
     bands = [image[name] for name in _bands(image)]
     silent = [band for band in bands if nodata_of(band) is None]
-    if args.nodata is not None and not silent:
-        said = nodata_of(bands[0])
-        raise DataError(f"{args.src} says itself that nodata is {said:g}: leave --nodata out")
+    said = {nodata_of(band) for band in bands} - {None}
+    if args.nodata is not None and not silent and said != {args.nodata}:
+        told = ", ".join(f"{number:g}" for number in said)
+        raise DataError(
+            f"{args.src} says itself that nodata is {told}, --nodata says {args.nodata:g}: leave "
+            "--nodata out"
+        )
     for band in silent:
         if args.nodata is not None:
             band.attrs["_FillValue"] = args.nodata
