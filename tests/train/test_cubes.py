@@ -14,6 +14,7 @@ from xinpaint.core import masks
 from xinpaint.errors import DataError, RecipeError, TrainingError
 from xinpaint.train import cubes, data, own, stacks
 from xinpaint.train.assess import assess_cube
+from xinpaint.train.loop import fit
 from xinpaint.train.own import fit_cube
 from xinpaint.train.recipe import Recipe
 
@@ -91,6 +92,35 @@ def test_fit_on_a_cube(tmp_path):
         fit_cube(ds.isel(y=slice(None, None, -1)), plan, tmp_path, progress=False)
     with pytest.raises(RecipeError, match="wanted a Recipe"):
         fit_cube(ds, "recipe.toml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("side", "patch", "told"),
+    [
+        (128, 96, "has 128 x 128 pixels, patch = 96 needs 192 x 192.* patch=64 would do"),
+        (64, 96, "has 64 x 64 pixels, .* patch=40 and a cube of 80 x 80 or more would do"),
+        (520, 264, "patch = 264 needs 264 a side in a block.* patch=256 would do"),
+    ],
+)
+def test_a_cube_smaller_than_its_patches(tmp_path, side, patch, told):
+    with pytest.raises(RecipeError, match=told):
+        fit_cube(cube(side), Recipe("mine", (), (), (), patch=patch), tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_recipe_that_names_too_small_a_cube(tmp_path):
+    cube(128).to_zarr(tmp_path / "mine.zarr", consolidated=True)
+    plan = Recipe("mine", (cubes.HELD,), ("mine.zarr",), ("mine.zarr",))
+    with pytest.raises(RecipeError, match=r"0 training .* has 64 pixels a side, patch = 96 needs"):
+        fit(plan, tmp_path / "run", data=tmp_path)
+
+
+def test_the_patch_that_would_do_does(tmp_path):
+    plan = Recipe(
+        "mine", (), (), (), numbers={"widths": [8, 8, 8], "shared": [0, 8, 8]}, patch=64, batch=2,
+        steps=1, warmup=1, save_every=1, validate_every=1, ms_ssim=0.0,
+    )  # fmt: skip
+    assert fit_cube(cube(128), plan, tmp_path, progress=False).exists()
 
 
 def test_a_cube_half_written_is_written_anew(tmp_path, monkeypatch):

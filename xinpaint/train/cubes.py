@@ -14,10 +14,11 @@ import numpy as np
 import xarray as xr
 
 from xinpaint.cube import masking, schema
-from xinpaint.errors import DataError
+from xinpaint.errors import DataError, RecipeError
 from xinpaint.train import data
 from xinpaint.train import stacks as stacked
 from xinpaint.train.data import Bool, Float, Image, normalised
+from xinpaint.train.recipe import PATCH
 from xinpaint.train.stacks import Stack
 
 #: Side of a block and of a mask in pixels; small cubes are cut into smaller blocks.
@@ -132,7 +133,7 @@ def pieces(path: Path, least: float = USEFUL) -> Iterator[Piece]:
         raise DataError(f"{path} does not open as Zarr: {error}") from error
     group = schema.read(opened).groups[0]
     height, width = group.layers[0].values.shape[2:]
-    side = SIDE if min(height, width) >= 2 * SIDE else min(height, width) // 16 * 8
+    side = side_of(height, width)
     if side == 0:
         raise DataError(f"{path} is {height} x {width} pixels; give 16 x 16 or more")
     places = [(r, c) for r in range(height // side) for c in range(width // side)]
@@ -146,6 +147,27 @@ def pieces(path: Path, least: float = USEFUL) -> Iterator[Piece]:
         made = cut_piece(group, window, f"{path.stem}_r{r:03d}c{c:03d}{held}", least=least)
         if made is not None:
             yield made
+
+
+def side_of(height: int, width: int) -> int:
+    """Side of the blocks that a cube of so many pixels is cut into."""
+    return SIDE if min(height, width) >= 2 * SIDE else min(height, width) // 16 * 8
+
+
+def check_patch(cube: xr.Dataset, patch: int) -> None:
+    """Raise RecipeError where the blocks of a cube are smaller than a training patch."""
+    height, width = schema.read(cube).groups[0].layers[0].values.shape[2:]
+    side = side_of(height, width)
+    if side >= patch:
+        return
+    needs = f"{2 * patch} x {2 * patch}" if patch <= SIDE else f"{patch} a side in a block"
+    would = f"patch={side} would do"
+    if side < PATCH:
+        would = f"patch={PATCH} and a cube of {2 * PATCH} x {2 * PATCH} or more would do"
+    raise RecipeError(
+        f"the cube has {height} x {width} pixels, patch = {patch} needs {needs}: a cube is cut "
+        f"into blocks of half its shorter side, {SIDE} at most, some of which are held out; {would}"
+    )
 
 
 def cut_piece(

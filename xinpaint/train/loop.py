@@ -152,10 +152,16 @@ def _gather(plan: Recipe, folder: Path) -> tuple[Callable[[int], Batch], list[Ba
     """The same for a filler."""
     everything = read_images(folder, plan.images)
     held, images = _split(plan, everything)
-    images = [i for i in images if min(i.valid.shape[1:]) >= plan.patch]
+    sides = [min(i.valid.shape[1:]) for i in images]
+    images = [i for i, side in zip(images, sides, strict=True) if side >= plan.patch]
     if not held or not images:
+        small = ""
+        if sides and not images:
+            small = f"; the largest for training has {max(sides)} pixels a side, patch = "
+            small += f"{plan.patch} needs as many (of a cube, which is cut into blocks, twice)"
         raise RecipeError(
-            f"{len(images)} training and {len(held)} validation images: check images and validation"
+            f"{len(images)} training and {len(held)} validation images: check images and "
+            f"validation{small}"
         )
     real = read_masks(folder, plan.masks)
     bank = Gaps(real, plan.gaps) if plan.gaps else real

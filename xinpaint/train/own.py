@@ -14,7 +14,7 @@ import xarray as xr
 
 from xinpaint.cube import schema
 from xinpaint.errors import RecipeError, TrainingError
-from xinpaint.train.cubes import HELD
+from xinpaint.train.cubes import HELD, check_patch
 from xinpaint.train.loop import fit
 from xinpaint.train.recipe import Recipe
 
@@ -57,6 +57,8 @@ def fit_cube(cube: xr.Dataset, recipe: Recipe, out: str | Path, **options: Any) 
     if not isinstance(recipe, Recipe):
         raise RecipeError(f"found {type(recipe).__name__}; wanted a Recipe (xinpaint.train.recipe)")
     schema.read(cube)
+    if not (recipe.of_water or recipe.images):
+        check_patch(cube, recipe.patch)
     store = _stored(cube, Path(out) / "cube.zarr")
     own = (store.name,)
     plan = replace(

@@ -12,6 +12,9 @@ from xinpaint.suggestions import did_you_mean
 from xinpaint.train.data import KINDS
 from xinpaint.train.evaluate import GAPS
 
+#: The smallest patch.
+PATCH = 40
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -132,8 +135,9 @@ class Recipe:
     reference: str = ""
 
     def __post_init__(self) -> None:
-        if self.patch % 8 or self.patch < 40:
-            raise RecipeError(f"patch = {self.patch}: use a multiple of 8 from 40, such as 96")
+        if self.patch % 8 or self.patch < PATCH:
+            use = f"use a multiple of 8 from {PATCH}, such as 96"
+            raise RecipeError(f"patch = {self.patch}: {use}")
         if set(self.gaps) - set(KINDS) or (self.gaps and not sum(self.gaps.values()) > 0):
             raise RecipeError(f"gaps = {self.gaps}: wanted shares of {list(KINDS)}, not all 0")
         if min([self.jitter, self.patience, *self.gaps.values()]) < 0:
