@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from tests.nets.small import NETS_IN_USE, write
 from xinpaint.accessors import Inpaint
 from xinpaint.errors import MethodError, WeightsError
 from xinpaint.io import weights
+from xinpaint.io.weights import filler
 
 TWO_DATES = ("histogram", "nspi")
 CLASSICAL = (
@@ -78,6 +81,20 @@ def test_data_array_gaps_and_score() -> None:
 def test_unknown_method_to_score() -> None:
     with pytest.raises(xinpaint.errors.MethodError, match=r"magic.*telea"):
         make(1).inpaint.score(["magic"])
+
+
+@pytest.mark.parametrize("wrap", [lambda f: {"mine": f}, lambda f: f], ids=["dict", "filler"])
+def test_names_and_own_fillers_to_score_go_into_one_dict(wrap: Callable[[Any], Any]) -> None:
+    ds, own = make(1), WindowMean(5)
+    with pytest.raises(MethodError, match=r"found .* among the methods.*one dict") as caught:
+        ds.inpaint.score(["telea", wrap(own)])
+    assert "from xinpaint.io.weights import filler; score({'telea': filler('telea'), 'mine'" in str(
+        caught.value
+    )
+    with pytest.raises(MethodError, match="wanted names, or one dict"):
+        ds.inpaint.score(own)
+    table = ds.inpaint.score({"telea": filler("telea"), "mine": own}, masks="clouds")
+    assert table.method.values.tolist() == ["telea", "mine"]
 
 
 def test_public_names() -> None:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def _fillers(methods: str | Sequence[str] | Mapping[str, Filler]) -> Mapping[str, Filler]:
     if isinstance(methods, Mapping):
         return methods
+    from xinpaint.cube.score_masks import check_names
     from xinpaint.io.weights import filler
 
-    names = [methods] if isinstance(methods, str) else methods
-    return {name: filler(name) for name in names}
+    return {name: filler(name) for name in check_names(methods)}
 
 
 @xr.register_dataset_accessor("inpaint")
@@ -196,7 +196,8 @@ class Inpaint(Neural, ThroughTime, Pictured):
         Parameters
         ----------
         methods : str, sequence of str, or mapping of name to Filler
-            Names of methods with their default options, or fillers of your own.
+            Names of methods with their default options, or fillers of your own. Both together as
+            one mapping, in which ``xinpaint.io.weights.filler("telea")`` is a method by its name.
         masks : sequence of {"scan_lines", "clouds"}
             Kinds of gap to hide pixels under.
         seed : int
