@@ -116,8 +116,8 @@ CASES: dict[str, Case] = {
     "filled before": (
         lambda: fill(fill(make())),
         SchemaError,
-        "'red_std' is there already",
-        "drop_vars",
+        "'red_std', 'red_provenance', 'nir_std', 'nir_provenance' are there already",
+        r"ds\.drop_vars\(\['red_std', 'red_provenance', 'nir_std', 'nir_provenance'\]\)",
     ),
     "unreadable nodata": (
         lambda: fill(bad_nodata()),

@@ -123,3 +123,11 @@ def test_fill_values_that_nothing_names_are_missing(dtype: str) -> None:
     values = np.array([1.0, 9.96921e36, -3.4e38, 1e20, 1e15, np.inf, np.nan], dtype)
     seen = masking.observed(values, None, None)
     assert seen.tolist() == [True, False, False, False, True, False, False]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("nodata", [-9999.0, 1e20])
+def test_float16_is_read_without_a_warning(nodata: float) -> None:
+    values = np.array([1, -9999, np.nan, np.inf], np.float16)
+    wanted = [True, nodata > 0, False, False]
+    assert masking.observed(values, None, nodata).tolist() == wanted
