@@ -187,9 +187,11 @@ class Water(Pictured):
             Months from one window to the next.
         method : {"unet3d", "count"}
             "unet3d", a 3-D U-Net, says from red, nir and swir1 (as reflectance) what each pixel
-            is over the year of which it sees these months. "count" counts the wet months among
-            those that were seen; for another index or threshold than the default, count what
-            `extent` gave: ``ds.water.extent(index="mndwi").water.seasonality(method="count")``.
+            is over the year of which it sees these months; it learned from simulated years, and on
+            bare fields it may see seasonal water where none is: compare. "count" counts
+            the wet months among those that were seen; for another index or threshold than the
+            default, count what `extent` gave:
+            ``ds.water.extent(index="mndwi").water.seasonality(method="count")``.
         weights : str or path, optional
             For "unet3d": a name of shipped weights, or the path of a ``.safetensors`` file.
         device : {"auto", "cpu", "cuda", "cuda:N"}

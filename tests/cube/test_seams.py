@@ -193,7 +193,7 @@ def test_convnp_has_no_seams_in_time(tmp_path: Path) -> None:
     same(tiled.compute(scheduler="synchronous"), whole)
     codes = whole.red_provenance.values[4]
     wanted, beyond = codes[120:230], codes[245:]
-    assert (wanted[wanted > 0] == 2).mean() > 0.95 and (beyond[beyond > 0] == 3).all()
+    assert (wanted[wanted > 0] == 2).mean() > 0.9 and (beyond[beyond > 0] == 3).all()
 
 
 def test_many_blocks_name_the_job(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,12 +210,13 @@ def farthest(values: Tensor, context: Tensor, other: Tensor, mask: Tensor) -> Re
     """A regression in a very wide window; the less common ground is in it, the less sure.
 
     Its variance is worth 1 + 0.04 / share, as measured on the training pairs
-    (``python -m benchmarks.clouds``).
+    (``python -m benchmarks.clouds``). A pixel so unlike all that taught it that its std would be
+    more than twice the spread of the country around is not answered.
     """
     found = regressions(values, context, other, mask, (FARTHEST,), rough=True)[0]
     share = support(found.seen * context).to(values.dtype)
-    enough = share >= FARTHEST_LEAST
     error = found.error * (1 + 0.04 / share.clamp_min(FARTHEST_LEAST))
+    enough = (share >= FARTHEST_LEAST) & (error * found.worse <= 4 * found.spread**2)
     mean, error = (torch.where(enough, x, torch.nan) for x in (found.mean, error))
     return found._replace(mean=mean, error=error)
 
