@@ -45,7 +45,7 @@ def inpaint(
         The method's name, for the output's attrs.
     observed : bool DataArray, Dataset or bool, optional
         True where a pixel was observed. Without it the cube's own bool variable ``observed``
-        decides, or else a quality variable (QA_PIXEL, pixel_qa, BQA, cfmask, SCL), beside nodata and
+        decides, or else a quality variable (QA_PIXEL, pixel_qa, cfmask, SCL), beside nodata and
         NaN, which are always missing.
     where : bool DataArray, Dataset or bool, optional
         Which missing pixels to fill. By default those that context surrounds: observed pixels
